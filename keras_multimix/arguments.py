@@ -1,0 +1,72 @@
+"""Checks of the arguments that several classes share."""
+
+import math
+import numbers
+import operator
+
+from keras_multimix.errors import invalid
+
+
+def check_alpha(alpha):
+    """Returns `alpha` as a float, or raises a ValueError unless it is in [0, ∞)."""
+    real = isinstance(alpha, numbers.Real) and not isinstance(alpha, bool)
+    if not real or not math.isfinite(alpha) or alpha < 0:
+        raise invalid(
+            "argument `alpha`",
+            expected="a finite number, 0 or more",
+            received=f"alpha={alpha!r}",
+            fix="pass for instance 0.2 or 1.0 (0 turns mixing off)",
+        )
+    return float(alpha)
+
+
+def check_count(name, value, *, minimum=1, maximum=None):
+    """Returns `value` as an int, or raises a ValueError unless it is in range.
+
+    Args:
+        name: The argument's name.
+        value: What was passed for it.
+        minimum: The smallest integer allowed.
+        maximum: The largest one, or None.
+    """
+    number = _as_integer(value)
+    if number is None or number < minimum or (maximum and number > maximum):
+        limits = f"{minimum} or more" if maximum is None else f"{minimum} to {maximum}"
+        raise invalid(
+            f"argument `{name}`",
+            expected=f"an integer, {limits}",
+            received=f"{name}={value!r}",
+            fix="pass such an integer",
+        )
+    return number
+
+
+def check_choice(name, value, choices):
+    """Raises a ValueError unless `value` is one of the strings `choices`."""
+    if not isinstance(value, str) or value not in choices:
+        raise invalid(
+            f"argument `{name}`",
+            expected="one of " + ", ".join(repr(choice) for choice in choices),
+            received=f"{name}={value!r}",
+            fix="choose one of these",
+        )
+
+
+def check_flag(name, value):
+    """Raises a ValueError unless `value` is True or False."""
+    if not isinstance(value, bool):
+        raise invalid(
+            f"argument `{name}`",
+            expected="True or False",
+            received=f"{name}={value!r}",
+            fix="pass a bool",
+        )
+
+
+def _as_integer(value):
+    if isinstance(value, bool):
+        return None
+    try:
+        return operator.index(value)
+    except TypeError:
+        return None

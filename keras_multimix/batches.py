@@ -1,0 +1,233 @@
+"""A batch as its caller hands it over: which of its parts are what, and its checks."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import tree
+
+from keras_multimix.errors import invalid
+
+_LABEL_KEYS = ("labels", "label")
+_MASK_KEYS = ("segmentation_masks", "segmentation_mask")
+_WEIGHT_KEYS = ("sample_weights", "sample_weight")
+_BOX_KEYS = ("bounding_boxes", "bounding_box", "boxes")
+
+FORMS = "(x, y), (x, y, sample_weight), or a dict such as {'images': …, 'labels': …}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Batch:
+    """The parts of a batch, each a nested structure of arrays or None.
+
+    Attributes:
+        inputs: What a model is fed.
+        labels: What it is to predict.
+        masks: Labels with spatial axes.
+        sample_weight: Weights of the rows.
+        pack: Puts four such parts back into the structure that the caller used.
+    """
+
+    inputs: Any
+    labels: Any
+    masks: Any
+    sample_weight: Any
+    pack: Callable
+
+    @property
+    def parts(self):
+        """The four parts in order."""
+        return (self.inputs, self.labels, self.masks, self.sample_weight)
+
+    @property
+    def leaves(self):
+        """All arrays of all parts."""
+        return leaves_of(self.parts)
+
+
+def leaves_of(structure):
+    """Returns the arrays of a nested structure, without its Nones."""
+    return [leaf for leaf in tree.flatten(structure) if leaf is not None]
+
+
+def map_leaves(function, *structures):
+    """Maps a function over the arrays of structures; None stays None."""
+    return tree.map_structure(
+        lambda *leaves: None if leaves[0] is None else function(*leaves), *structures
+    )
+
+
+def split(x, y=None, sample_weight=None):
+    """Sorts a call's arguments into the parts of a `Batch`.
+
+    Args:
+        x: The inputs; or, without `y` and `sample_weight`, a tuple or list `(x, y)`
+            or `(x, y, sample_weight)`, or a dict that holds the whole batch.
+        y: The labels, or None.
+        sample_weight: The rows' weights, or None.
+
+    Returns:
+        A `Batch`.
+
+    Raises:
+        ValueError: If a tuple has more than three parts, or a dict holds boxes.
+    """
+    if y is None and sample_weight is None:
+        if isinstance(x, dict):
+            return _split_dict(x)
+        if isinstance(x, (tuple, list)):
+            return _split_sequence(x)
+
+        return Batch(x, None, None, None, lambda i, _l, _m, _w: i)
+
+    def pack(inputs, labels, _masks, weights):
+        if sample_weight is None:
+            return (inputs, labels)
+        return (inputs, labels, weights)
+
+    return Batch(x, y, None, sample_weight, pack)
+
+
+def _split_sequence(data):
+    if not 1 <= len(data) <= 3:
+        raise invalid(
+            "batch",
+            expected=FORMS,
+            received=f"a {type(data).__name__} of {len(data)} parts",
+            fix="pass several inputs as `layer([x1, x2, …], y)`",
+        )
+    size = len(data)
+    inputs, labels, weights = (*data, None, None)[:3]
+
+    def pack(inputs, labels, _masks, weights):
+        parts = (inputs, labels, weights)[:size]
+        if hasattr(data, "_fields"):
+            return type(data)(*parts)
+        return list(parts) if isinstance(data, list) else parts
+
+    return Batch(inputs, labels, None, weights, pack)
+
+
+def _split_dict(data):
+    for key in _BOX_KEYS:
+        if key in data:
+            raise invalid(
+                f"key {key!r} in the batch",
+                expected="parts whose average means something: inputs, labels, "
+                "segmentation masks, sample weights",
+                received="boxes, which cannot be averaged",
+                fix="remove that key before mixing",
+            )
+    known = _LABEL_KEYS + _MASK_KEYS + _WEIGHT_KEYS
+    groups = [
+        {k: v for k, v in data.items() if k not in known},
+        *(
+            {k: v for k, v in data.items() if k in keys}
+            for keys in (_LABEL_KEYS, _MASK_KEYS, _WEIGHT_KEYS)
+        ),
+    ]
+
+    def pack(*parts):
+        merged = {k: v for part in parts for k, v in (part or {}).items()}
+        return {key: merged[key] for key in data}
+
+    return Batch(*groups, pack)
+
+
+def dtype_of(leaf):
+    """Returns a leaf's dtype as a string such as "float32"."""
+    try:
+        return keras.backend.standardize_dtype(leaf.dtype)
+    except ValueError:
+        return str(leaf.dtype)
+
+
+def is_integer(leaf):
+    """Whether a leaf's dtype is an integer one (bool is not)."""
+    return "int" in dtype_of(leaf)
+
+
+def check_batch(batch):
+    """Refuses what cannot be mixed, whatever the method.
+
+    Args:
+        batch: A `Batch`.
+
+    Raises:
+        ValueError: For a part that is no dense numeric array, an input without a
+            batch axis, token ids, or parts of different numbers of rows.
+    """
+    if not leaves_of(batch.inputs):
+        raise invalid(
+            "batch", expected=FORMS, received="no inputs", fix="pass arrays to mix"
+        )
+    for name, part in zip(_PART_NAMES, batch.parts, strict=True):
+        for leaf in leaves_of(part):
+            _check_array(name, leaf)
+    for leaf in leaves_of(batch.inputs):
+        if dtype_of(leaf) in _ID_DTYPES and len(leaf.shape) <= 2:
+            raise invalid(
+                "inputs",
+                expected="quantities, which can be averaged",
+                received=f"integers of dtype {dtype_of(leaf)} and shape "
+                f"{tuple(leaf.shape)}, which look like token or category ids",
+                fix="mix after the embedding layer; if they are quantities, cast "
+                "them to float32",
+            )
+    _check_rows(batch)
+
+
+_PART_NAMES = ("inputs", "labels", "segmentation masks", "sample weights")
+_ID_DTYPES = ("int32", "int64", "uint32", "uint64")
+
+
+def _check_array(name, leaf):
+    kind = type(leaf).__name__
+    sparse = bool(getattr(leaf, "sparse", False)) or getattr(leaf, "is_sparse", False)
+    if sparse or any(
+        word in kind for word in ("Ragged", "Sparse", "BCOO", "csr", "coo")
+    ):
+        raise invalid(
+            name,
+            expected="dense arrays or tensors",
+            received=f"a {kind}, whose rows are ragged or sparse",
+            fix="make it dense first: `.to_tensor()` for ragged rows, "
+            "`tf.sparse.to_dense`, `.to_dense()` or `.toarray()` for sparse ones",
+        )
+    if not hasattr(leaf, "shape") or not hasattr(leaf, "dtype"):
+        raise invalid(
+            name,
+            expected="arrays or tensors",
+            received=f"{leaf!r:.60} of type {kind}",
+            fix="convert it, for instance with `numpy.asarray`",
+        )
+    dtype = dtype_of(leaf)
+    if not any(word in dtype for word in ("float", "int", "bool", "complex")):
+        raise invalid(
+            name,
+            expected="numbers",
+            received=f"dtype {dtype}",
+            fix="encode strings and objects as numbers first",
+        )
+    if len(leaf.shape) == 0:
+        raise invalid(
+            name,
+            expected="a batch: axis 0 counts the rows",
+            received="a scalar, shape ()",
+            fix="batch the data before mixing, in tf.data with `.batch(…)`",
+        )
+
+
+def _check_rows(batch):
+    rows = leaves_of(batch.inputs)[0].shape[0]
+    for name, part in zip(_PART_NAMES, batch.parts, strict=True):
+        for leaf in leaves_of(part):
+            if None not in (rows, leaf.shape[0]) and leaf.shape[0] != rows:
+                raise invalid(
+                    name,
+                    expected=f"as many rows as the inputs have, {rows}",
+                    received=f"{leaf.shape[0]} rows, shape {tuple(leaf.shape)}",
+                    fix="pass parts of one batch, with the batch along axis 0 "
+                    "(in tf.data, mix after `.batch(…)`)",
+                )

@@ -1,0 +1,120 @@
+"""Labels as they are mixed: floating point, integers one-hot."""
+
+from keras_multimix import namespaces
+from keras_multimix.batches import dtype_of, is_integer, leaves_of
+from keras_multimix.errors import invalid
+
+
+def mixed_dtype(leaf):
+    """Returns the dtype that a label or weight is mixed in, never below float32."""
+    dtype = dtype_of(leaf)
+    return dtype if dtype in ("float64", "complex64", "complex128") else "float32"
+
+
+def encode(leaf, num_classes, ops):
+    """Returns labels as numbers that can be averaged.
+
+    Args:
+        leaf: Labels of any dtype, shape `(B, ...)`. Integers are class indices; a
+            last axis of size 1 beside the batch axis is dropped for them.
+        num_classes: How many classes integers count.
+        ops: The namespace of the labels.
+
+    Returns:
+        Integers as one-hot float32 with a new last axis of size `num_classes`;
+        anything else as it is, at least in float32.
+    """
+    if is_integer(leaf):
+        return ops.one_hot(ops.cast(_without_last_one(leaf, ops), "int32"), num_classes)
+    return ops.cast(leaf, mixed_dtype(leaf))
+
+
+def encoded_shape(leaf, num_classes):
+    """Returns the shape that `encode` gives, with None where it is unknown."""
+    shape = tuple(leaf.shape)
+    if not is_integer(leaf):
+        return shape
+    return (*(shape[:-1] if _ends_in_one(shape) else shape), num_classes)
+
+
+def class_indices(labels, ops):
+    """Returns the class of each row, an int32 tensor of shape `(B,)`.
+
+    Args:
+        labels: A structure that `check_classes` accepts; its first leaf counts.
+        ops: Its namespace.
+    """
+    leaf = leaves_of(labels)[0]
+    if is_integer(leaf):
+        return ops.cast(_without_last_one(leaf, ops), "int32")
+    return ops.cast(ops.argmax(leaf, axis=-1), "int32")
+
+
+def check_classes(labels):
+    """Refuses labels that do not give each row one class.
+
+    Args:
+        labels: A structure; its first leaf counts.
+
+    Raises:
+        ValueError: Unless it holds integers of shape `(B,)` or `(B, 1)`, or scores
+            of shape `(B, C)`.
+    """
+    leaf = next(iter(leaves_of(labels)), None)
+    shape = None if leaf is None else tuple(leaf.shape)
+    if leaf is not None and is_integer(leaf):
+        if len(shape) == 1 or (len(shape) == 2 and shape[1] == 1):
+            return
+    elif leaf is not None and len(shape) == 2 and shape[1] != 1:
+        return
+    raise invalid(
+        'labels for `pairing="same_class"`',
+        expected="class indices of shape (batch,) or scores of shape (batch, classes)",
+        received="no labels" if leaf is None else f"shape {shape}",
+        fix="pass class labels or choose another pairing",
+    )
+
+
+def check_labels(labels, num_classes):
+    """Refuses integer labels that cannot become one-hot.
+
+    Args:
+        labels: A structure of labels.
+        num_classes: How many classes integers count, or None.
+
+    Raises:
+        ValueError: If there are integer labels and no `num_classes`; and, where
+            reading them waits for no device, if one is out of range.
+    """
+    for leaf in leaves_of(labels):
+        if not is_integer(leaf):
+            continue
+        if num_classes is None:
+            raise invalid(
+                "labels",
+                expected="labels that can be averaged, or `num_classes`",
+                received=f"integer class labels of dtype {dtype_of(leaf)} and shape "
+                f"{tuple(leaf.shape)} without `num_classes`",
+                fix="pass `num_classes` to the layer (labels become one-hot), or "
+                "train with `MixupModel`, which takes integer labels as they are",
+            )
+        values = namespaces.readable(leaf)
+        if values is not None and values.size:
+            low, high = int(values.min()), int(values.max())
+            if low < 0 or high >= num_classes:
+                raise invalid(
+                    "labels",
+                    expected=f"class indices from 0 to {num_classes - 1}",
+                    received=f"values from {low} to {high}",
+                    fix="correct the labels or `num_classes`",
+                )
+
+
+def _ends_in_one(shape):
+    return len(shape) > 1 and shape[-1] == 1
+
+
+def _without_last_one(leaf, ops):
+    if not _ends_in_one(leaf.shape):
+        return leaf
+    return ops.reshape(leaf, ops.shape(leaf)[:-1])

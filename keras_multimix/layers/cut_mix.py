@@ -1,0 +1,133 @@
+"""CutMix: a box of the partner pasted into each row."""
+
+import keras
+
+from keras_multimix import batches, mixing, namespaces, randomness
+from keras_multimix.coefficients import draw_indices
+from keras_multimix.errors import invalid
+from keras_multimix.layers.mixing_layer import MixingLayer
+
+
+@keras.saving.register_keras_serializable(package="keras_multimix")
+class CutMix(MixingLayer):
+    """Pastes a box of the partner into each row and mixes labels by the pixels' share.
+
+    The box covers a share of about 1 − λ of the image, λ ~ Beta(α, α), and lies
+    wholly inside it; the label's coefficient is the share of pixels that really
+    stayed. Segmentation masks are cut and pasted like the images.
+
+    Args:
+        alpha: α, a finite number, 0 or more. 1 draws the box's share uniformly.
+        num_interpolations: K, the boxes (and mixed rows) of each pair, 1 or more.
+        **kwargs: The other arguments of `MixUp`, with the same meaning.
+
+    Call arguments:
+        x: As for `MixUp`, but every input has a height and a width: shape
+            `(B, H, W)` or `(B, H, W, ...)`, with `channels_first` images
+            `(B, C, H, W)`. A spectrogram's are time and frequency.
+        y: As for `MixUp`. Labels of rank 4 or more, and of rank 3 where axes 1 and 2
+            are as long as the images', are masks.
+
+    Returns:
+        The same structure, each part with B·K rows: the K of a pair one after
+        another, the coefficient falling.
+
+    Raises:
+        ValueError: As `MixUp`, and if images and masks differ in height or width or
+            have none.
+
+    References:
+        Yun et al., "CutMix: Regularization Strategy to Train Strong Classifiers with
+        Localizable Features", ICCV 2019, arXiv 1905.04899. There a box's centre is
+        uniform and the border clips it, so that its share does not follow λ.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_multimix import CutMix
+    >>> images, masks = np.ones((4, 32, 32, 3)), np.zeros((4, 32, 32), "uint8")
+    >>> batch = {"images": images, "segmentation_masks": masks}
+    >>> CutMix(num_classes=2)(batch)["segmentation_masks"].shape
+    (4, 32, 32, 2)
+    """
+
+    def check(self, batch):
+        """Refuses inputs and masks that do not share one height and width."""
+        sizes = [self._size(leaf) for leaf in batches.leaves_of(batch.inputs)]
+        masks = batches.leaves_of(batch.masks) + [
+            leaf
+            for leaf in batches.leaves_of(batch.labels)
+            if len(leaf.shape) >= 4
+        ]
+        sizes += [self._size(leaf) for leaf in masks]
+        for leaf, size in zip(
+            batches.leaves_of(batch.inputs) + masks, sizes, strict=True
+        ):
+            known = size is not None and all(
+                None in pair or pair[0] == pair[1]
+                for pair in zip(size, sizes[0] or (), strict=False)
+            )
+            if not known:
+                raise invalid(
+                    "batch for CutMix",
+                    expected="images and masks of one height and width"
+                    + (f", {sizes[0]}" if sizes[0] else " (axes 1 and 2)"),
+                    received=f"shape {tuple(leaf.shape)}",
+                    fix="resize them alike, or use MixUp for data without pixels",
+                )
+
+    def is_spatial(self, leaf, batch):
+        """Whether a label has the images' height and width."""
+        size = self._size(batches.leaves_of(batch.inputs)[0])
+        return len(leaf.shape) >= 3 and (
+            len(leaf.shape) >= 4 or tuple(leaf.shape[1:3]) == size
+        )
+
+    def draw_mixture(self, batch, draw_ids, state, ops):
+        """Draws the boxes; the coefficients are their exact shares of the pixels."""
+        drawn = super().draw_mixture(batch, draw_ids, state, ops)["coefficients"]
+        image = batches.leaves_of(batch.inputs)[0]
+        shape = image.shape if ops is namespaces.numpy_ops else ops.shape(image)
+        size = [shape[axis] for axis in self._axes(image)]
+        sides = mixing.box_sizes(drawn, size, ops)
+        positions = draw_indices(
+            draw_ids, self.num_interpolations, self.sampling, ops
+        )
+        streams = (randomness.BOX_ROWS, randomness.BOX_COLUMNS)
+        starts = []
+        for stream, pixels, side in zip(streams, size, sides, strict=True):
+            words = randomness.random_words(state, stream, positions, ops)
+            drawn_place = randomness.uniforms(words, ops) * ops.cast(
+                pixels - side + 1, "float32"
+            )
+            # The product can round up to the number of places itself.
+            starts.append(ops.minimum(ops.cast(drawn_place, "int32"), pixels - side))
+        area = ops.cast(sides[0] * sides[1], "float32")
+        boxes = [
+            ops.reshape(part, (-1, self.num_interpolations, 1))
+            for part in (*starts, *sides)
+        ]
+        return {
+            "coefficients": 1.0 - area / ops.cast(size[0] * size[1], "float32"),
+            "boxes": ops.concatenate(boxes, axis=2),
+        }
+
+    def mix_rows(self, leaf, partner_leaf, transformation, dtype, ops):
+        """Returns the rows with their partners' boxes pasted in."""
+        boxes = transformation["boxes"]
+        axes = self._axes(leaf)
+        return ops.cast(mixing.paste(leaf, partner_leaf, boxes, axes, ops), dtype)
+
+    def transformation_shapes(self, num_rows):
+        """Returns the shapes of a transformation's entries for a batch of B rows."""
+        boxes = (num_rows, self.num_interpolations, 4)
+        return super().transformation_shapes(num_rows) | {"boxes": boxes}
+
+    def _axes(self, leaf):
+        first = keras.config.image_data_format() == "channels_first"
+        return (2, 3) if first and len(leaf.shape) >= 4 else (1, 2)
+
+    def _size(self, leaf):
+        if len(leaf.shape) < 3:
+            return None
+        return tuple(leaf.shape[axis] for axis in self._axes(leaf))

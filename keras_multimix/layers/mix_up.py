@@ -1,0 +1,86 @@
+"""mixup: convex combinations of pairs."""
+
+import keras
+
+from keras_multimix import mixing
+from keras_multimix.layers.mixing_layer import MixingLayer
+
+
+@keras.saving.register_keras_serializable(package="keras_multimix")
+class MixUp(MixingLayer):
+    """Mixes each row of a batch, and its label, with a partner's.
+
+    `mixed = λ * x + (1 - λ) * x[partner]` with λ ~ Beta(α, α), and the same λ and
+    partner for inputs, labels, masks and sample weights.
+
+    Use it in a pipeline (`tf.data`, grain, a torch `DataLoader`, plain NumPy), on a
+    batch, or inside a model that takes inputs and labels. To train with integer
+    labels or any loss, wrap your model in `MixupModel` instead.
+
+    Args:
+        alpha: α, a finite number, 0 or more. 0.1 to 0.4 for ImageNet and small sets,
+            1 for CIFAR, 8 to 32 against corrupted labels; 0 turns mixing off.
+        num_interpolations: K, the mixed rows that each pair gives, 1 or more.
+        sampling: How the K coefficients of a pair are drawn. `"independent"`: K free
+            draws. `"stratified"`: one from each of K equally likely strata of
+            Beta(α, α); each still has that law, their mean varies less. `"shared"`:
+            the same K for all pairs of the batch.
+        pairing: `"shuffle"`: a random permutation. `"roll"`: the next row.
+            `"mirror"`: row i with row B − 1 − i, the same λ for both, so that each
+            example weighs exactly 1 in the batch. `"same_class"`: a random other row
+            of the same class, or itself if there is none. `"neighbors"`: one of the
+            3 nearest other rows. Or a callable `(x, y, seed) -> partner`, which
+            returns a row number for each row; `seed` is an integer scalar.
+        mix_labels: False gives each mixed row the label, and the sample weight, of
+            the row that weighs more in it.
+        num_classes: Number of classes of integer labels and class-index masks, which
+            become one-hot.
+        keep_batch_size: True mixes only the first B // K pairs (at least one), so
+            that a step costs what it costs without mixing.
+        seed: An integer of up to 64 bits: the same partners and coefficients on every
+            backend. None draws one when the layer is made.
+        **kwargs: `name` and `dtype` of the layer.
+
+    Call arguments:
+        x: Inputs of shape `(B, ...)`, a nested structure of them, or the whole batch
+            as `(x, y)`, `(x, y, sample_weight)` or a dict with the keys `"labels"`,
+            `"segmentation_masks"` and `"sample_weights"` (or their singular) beside
+            any keys for inputs. Axis 0 is the batch. An array alone is mixed without
+            labels.
+        y: Labels, likewise. Floats of any rank are mixed as they are, integers of
+            shape `(B, ...)` or `(B, ..., 1)` become one-hot.
+        sample_weight: Weights of the rows, shape `(B,)` or more.
+        training: False returns the batch as it is and moves no random state.
+        step: The number of the draw, an integer of 0 or more: the same draw whatever
+            was called before. None takes the number of calls so far.
+
+    Returns:
+        The same structure, each part with B·K rows: row `i * K + k` is pair i at its
+        k-th coefficient, and λ falls with k. Float inputs keep their dtype, integer
+        ones get the layer's; labels and weights are float32 or float64. NumPy arrays
+        give NumPy arrays, TensorFlow's tensors TensorFlow's.
+
+    Raises:
+        ValueError: For an argument out of range, and for a batch that cannot be
+            mixed: parts of different numbers of rows, no batch axis, integer labels
+            without `num_classes` or out of range, token ids, strings, ragged or
+            sparse tensors. No random state moves then.
+
+    References:
+        Zhang, Cissé, Dauphin, Lopez-Paz, "mixup: Beyond Empirical Risk Minimization",
+        ICLR 2018, arXiv 1710.09412.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_multimix import MixUp
+    >>> images, classes = np.ones((8, 32, 32, 3)), np.arange(8) % 4
+    >>> mixed_images, mixed_labels = MixUp(alpha=0.2, num_classes=4)(images, classes)
+    >>> mixed_images.shape, mixed_labels.shape
+    ((8, 32, 32, 3), (8, 4))
+    """
+
+    def mix_rows(self, leaf, partner_leaf, transformation, dtype, ops):
+        """Returns the convex combinations of rows and partners."""
+        weights = transformation["coefficients"]
+        return mixing.interpolate(leaf, partner_leaf, weights, dtype, ops)

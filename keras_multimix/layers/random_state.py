@@ -1,0 +1,133 @@
+"""The random state of a mixing layer: a seed's key and the number of calls so far."""
+
+import random
+import threading
+
+import numpy as np
+from keras import ops as keras_ops
+
+from keras_multimix import namespaces, randomness
+from keras_multimix.arguments import check_count
+from keras_multimix.errors import invalid
+
+# Parallel maps of a pipeline call from several threads. One lock for all layers:
+# an attribute could not be pickled into a worker process.
+_COUNTING = threading.Lock()
+_ONE_CALL = np.array([0, 0, 1], dtype="int32")
+_MAX_STEP = 2**31 - 1
+
+
+def resolve_seed(seed):
+    """Returns `seed`, or where it is None one that `keras.utils.set_random_seed` sets.
+
+    Raises:
+        ValueError: If it is neither None nor an integer in [0, 2 ** 64).
+    """
+    if seed is None:
+        return random.getrandbits(31)
+    return check_count("seed", seed, minimum=0, maximum=2**64 - 1)
+
+
+def key_initializer(seed):
+    """Returns an initializer for a new state, `[key word, key word, calls = 0]`."""
+    words = np.append(randomness.key_words(seed), 0).astype("int32")
+    return lambda shape, dtype=None: keras_ops.convert_to_tensor(words)
+
+
+def state_at(variable, step):
+    """Returns the state of one call, and counts the call unless it has a step.
+
+    Args:
+        variable: The layer's state, an int32 variable of shape `(3,)`.
+        step: The number of the draw, an integer or an integer scalar tensor, or
+            None for the next one.
+
+    Returns:
+        An int32 array or tensor of shape `(3,)`: two key words and the step. It is
+        a NumPy array wherever its values are known.
+
+    Raises:
+        ValueError: If `step` is no integer in [0, 2 ** 31), or if it is missing
+            where calls cannot be counted.
+    """
+    if step is None:
+        return _count(variable)
+    return _with_step(variable, step)
+
+
+def check_step(variable, step):
+    """Raises the ValueErrors of `state_at` without counting anything."""
+    if step is None:
+        if namespaces.in_data_loader_worker():
+            raise invalid(
+                "call without `step`",
+                expected="a step: each of several worker processes counts for itself, "
+                "and all would draw the same",
+                received="a call in a worker of a torch DataLoader",
+                fix="pass `step=local_count * num_workers + worker_id`, or mix the "
+                "batches that come out of the loader",
+            )
+        if namespaces.in_jit_without_state(variable):
+            raise invalid(
+                "call without `step`",
+                expected="a step: inside `jax.jit` a layer cannot count its calls",
+                received="a call traced by JAX outside of a Keras state scope",
+                fix="pass the training step, `layer(x, y, step=step)`",
+            )
+        return
+    value = namespaces.concrete(step) if namespaces.is_tensor(step) else step
+    if value is None:
+        _check_traced_step(step)
+        return
+    if getattr(value, "shape", None) == ():
+        value = value.item()
+    check_count("step", value, minimum=0, maximum=_MAX_STEP)
+
+
+def _check_traced_step(step):
+    if len(step.shape) != 0 or "int" not in str(step.dtype):
+        raise invalid(
+            "argument `step`",
+            expected="an integer scalar",
+            received=f"a tensor of shape {tuple(step.shape)}, dtype {step.dtype}",
+            fix="pass one number for the batch, as `dataset.enumerate()` gives it",
+        )
+
+
+def _with_step(variable, step):
+    state = namespaces.concrete(variable)
+    value = namespaces.concrete(step)
+    if state is not None and value is not None:
+        return np.array([state[0], state[1], value], dtype="int32")
+    if value is not None:
+        value = np.int32(value)
+    ops = namespaces.namespace_of([step]) if value is None else keras_ops
+    if state is None:
+        state = keras_ops.convert_to_tensor(variable)
+    last = ops.reshape(ops.cast(step if value is None else value, "int32"), (1,))
+    return ops.concatenate([ops.convert_to_tensor(state[:2]), last], axis=0)
+
+
+def _count(variable):
+    if namespaces.in_tensorflow_dataset():
+        import tensorflow as tf
+
+        # A pipeline runs its function from many threads and outside of any training
+        # step: it counts on the host, one thread at a time.
+        state = tf.numpy_function(lambda: _count_on_host(variable), [], tf.int32)
+        state.set_shape((3,))
+        return state
+    if namespaces.concrete(variable) is not None:
+        return _count_on_host(variable)
+    # Adding gives a new tensor; assigning may write into the variable's own.
+    state = keras_ops.convert_to_tensor(variable) + 0
+    variable.assign(state + keras_ops.convert_to_tensor(_ONE_CALL))
+    return state
+
+
+def _count_on_host(variable):
+    with _COUNTING:
+        state = namespaces.concrete(variable)
+        variable.assign(state + _ONE_CALL)
+    return state
+

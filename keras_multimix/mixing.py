@@ -1,0 +1,94 @@
+"""Mixing itself: pure functions of rows, partners and coefficients, nothing random.
+
+Every function works on one tensor whose axis 0 is the batch and takes the namespace
+`ops` that holds it. Mixed rows are pair-major: row `i * K + k` is pair i at its k-th
+coefficient.
+"""
+
+
+def take_rows(x, rows, ops):
+    """Returns the rows of `x` with the numbers `rows`."""
+    return ops.take(x, rows, axis=0)
+
+
+def repeat_rows(x, times, ops):
+    """Returns `x` with each row repeated, the copies one after another."""
+    return x if times == 1 else ops.repeat(x, times, axis=0)
+
+
+def interpolate(x, partner_x, coefficients, dtype, ops):
+    """Mixes each row with its partner's at each of its K coefficients.
+
+    Args:
+        x: Numeric tensor of shape `(B, ...)`.
+        partner_x: Tensor like `x`; row i is the partner of row i.
+        coefficients: float32 tensor of shape `(B, K)`, λ in [0, 1].
+        dtype: dtype of the result. The arithmetic is never below float32.
+        ops: The namespace of all three.
+
+    Returns:
+        `λ * x + (1 - λ) * partner_x`, of shape `(B * K, ...)` and dtype `dtype`.
+    """
+    at_least_float32 = "float32" if dtype in ("float16", "bfloat16") else dtype
+    x = ops.cast(x, at_least_float32)
+    partner_x = ops.cast(partner_x, at_least_float32)
+    weights = ops.cast(coefficients, at_least_float32)
+    num_interpolations = coefficients.shape[1]
+    trailing = (1,) * (len(x.shape) - 1)
+    if num_interpolations == 1:
+        weights = ops.reshape(weights, (-1, *trailing))
+        mixed = weights * x + (1.0 - weights) * partner_x
+    else:
+        weights = ops.reshape(weights, (-1, num_interpolations, *trailing))
+        mixed = weights * x[:, None] + (1.0 - weights) * partner_x[:, None]
+        mixed = ops.reshape(mixed, (-1, *ops.shape(x)[1:]))
+    return ops.cast(mixed, dtype)
+
+
+def paste(x, partner_x, boxes, axes, ops):
+    """Cuts K boxes out of each row and pastes the partner's pixels there.
+
+    Args:
+        x: Tensor of shape `(B, ...)` with spatial axes.
+        partner_x: Tensor like `x`; row i is the partner of row i.
+        boxes: int32 tensor of shape `(B, K, 4)`: top, left, height, width in pixels.
+        axes: The numbers of the row and the column axis of `x`.
+        ops: The namespace of all three.
+
+    Returns:
+        A tensor of shape `(B * K, ...)` and the dtype of `x`.
+    """
+    num_interpolations = boxes.shape[1]
+    inside = None
+    for number, axis in enumerate(axes):
+        shape = [1] * (len(x.shape) + 1)
+        shape[axis + 1] = -1
+        pixels = ops.reshape(ops.arange(ops.shape(x)[axis], dtype="int32"), shape)
+        edges = (-1, num_interpolations) + (1,) * (len(x.shape) - 1)
+        start = ops.reshape(boxes[:, :, number], edges)
+        size = ops.reshape(boxes[:, :, number + 2], edges)
+        along = (pixels >= start) & (pixels < start + size)
+        inside = along if inside is None else inside & along
+    mixed = ops.where(inside, partner_x[:, None], x[:, None])
+    return ops.reshape(mixed, (-1, *ops.shape(x)[1:]))
+
+
+def box_sizes(coefficients, size, ops):
+    """Returns the height and width of boxes that cover a share 1 − λ of an image.
+
+    Args:
+        coefficients: float32 tensor of λ in [0, 1].
+        size: Height and width of the image in pixels.
+        ops: The namespace of the coefficients.
+
+    Returns:
+        Two int32 tensors shaped like `coefficients`: each side is √(1 − λ) of the
+        image's, to the nearest pixel.
+
+    References:
+        Yun et al., "CutMix", ICCV 2019, section 3.1.
+    """
+    side = ops.sqrt(1.0 - coefficients)
+    return tuple(
+        ops.cast(side * ops.cast(pixels, "float32") + 0.5, "int32") for pixels in size
+    )

@@ -1,0 +1,159 @@
+"""What a loss and metrics are fed so that they see each mixed row's two labels.
+
+The loss of a mixed row is `λ * loss(ŷ, y) + (1 - λ) * loss(ŷ, y_partner)`. It is
+computed in one evaluation over twice the rows, each prediction once with the row's own
+label and once with the partner's, weighted by λ and 1 − λ. So a loss, its reduction
+and its regularisation terms are evaluated once, by Keras itself.
+"""
+
+import keras
+from keras import ops, tree
+
+from keras_multimix.batches import map_leaves
+from keras_multimix.errors import invalid
+
+
+def stack_predictions(y_pred):
+    """Returns predictions twice, `(2N, ...)`: for own and for partners' labels."""
+
+    def stack(leaf):
+        stacked = _as_column(ops.concatenate([leaf, leaf], axis=0), leaf)
+        mask = getattr(leaf, "_keras_mask", None)
+        if mask is not None:
+            stacked._keras_mask = ops.concatenate([mask, mask], axis=0)
+        return stacked
+
+    return map_leaves(stack, y_pred)
+
+
+def stack_labels(pairs, y_pred):
+    """Returns own labels above partners', a structure of shape `(2N, ...)` leaves."""
+    vectors = all(len(leaf.shape) == 1 for leaf in tree.flatten(y_pred))
+
+    def stack(own, partner):
+        stacked = ops.concatenate([own, partner], axis=0)
+        return _as_column(stacked, own) if vectors else stacked
+
+    return map_leaves(stack, pairs.own, pairs.partner)
+
+
+def loss_weights(pairs, y_pred, loss, output_names):
+    """Returns the weights that make a stacked loss the pairs' loss.
+
+    Args:
+        pairs: The `PairedLabels` of the N mixed rows.
+        y_pred: The model's predictions for them, not stacked.
+        loss: What `compile` got as its loss.
+        output_names: The names of the model's outputs, or None.
+
+    Returns:
+        A structure like `y_pred` of float32 weights, `(2N,)` or `(2N, ...)`.
+    """
+    losses = _losses_of_outputs(loss, y_pred, output_names)
+    given = _weights_of_outputs(pairs, y_pred, output_names)
+    weights = [
+        _scaled(_stacked_weights(pairs, *own_and_partner, leaf), one_loss, pairs)
+        for leaf, one_loss, own_and_partner in zip(
+            tree.flatten(y_pred), losses, given, strict=True
+        )
+    ]
+    return tree.pack_sequence_as(y_pred, weights)
+
+
+def metric_weights(pairs, y_pred, sample_weight):
+    """Returns the weights of a metric's stacked rows.
+
+    Args:
+        pairs: The `PairedLabels` of the N mixed rows.
+        y_pred: The predictions that the metric gets, stacked already.
+        sample_weight: The weights that Keras hands the metric, or None.
+
+    Returns:
+        float32 weights of 2N rows.
+    """
+    own = ops.concatenate([pairs.coefficients, 1.0 - pairs.coefficients], axis=0)
+    rank = len(y_pred.shape)
+    if sample_weight is None:
+        if rank <= 2:
+            return own
+        own = ops.reshape(own, (-1, *(1,) * (rank - 2)))
+        return ops.broadcast_to(own, ops.shape(y_pred)[:-1])
+    return _aligned(own, sample_weight) * ops.cast(sample_weight, "float32")
+
+
+def stack_weights(pairs):
+    """Returns the rows' and the partners' sample weights stacked, or None."""
+
+    def stack(own, partner):
+        return ops.concatenate([own, partner], axis=0)
+
+    return map_leaves(stack, pairs.own_weight, pairs.partner_weight)
+
+
+def _as_column(stacked, leaf):
+    """Makes rows of scalars columns: a loss would average over the batch itself."""
+    return stacked[:, None] if len(leaf.shape) == 1 else stacked
+
+
+def _aligned(coefficients, weights):
+    """Gives coefficients of shape `(N,)` as many axes as `weights` has."""
+    return ops.reshape(coefficients, (-1, *(1,) * (len(weights.shape) - 1)))
+
+
+def _stacked_weights(pairs, own, partner, y_pred):
+    coefficients = ops.concatenate(
+        [pairs.coefficients, 1.0 - pairs.coefficients], axis=0
+    )
+    if own is not None:
+        given = ops.cast(ops.concatenate([own, partner], axis=0), "float32")
+        return _aligned(coefficients, given) * given
+    rank = len(y_pred.shape)
+    if rank <= 2:
+        return coefficients
+    # One weight for each value of the loss: "mean_with_sample_weight" divides by
+    # the sum of the weights as they come.
+    shape = ops.shape(y_pred)[1:-1]
+    weights = ops.reshape(coefficients, (-1, *(1,) * (rank - 2)))
+    rows = ops.shape(coefficients)[0]
+    return ops.broadcast_to(weights, (rows, *shape))
+
+
+def _scaled(weights, loss, pairs):
+    reduction = getattr(loss, "reduction", "sum_over_batch_size")
+    if reduction in ("sum_over_batch_size", "mean"):
+        return weights * 2.0  # it divides by the number of rows, which is twice N
+    if reduction == "sum":
+        return weights * pairs.scale  # K rows stand for one of a plain batch
+    return weights
+
+
+def _losses_of_outputs(loss, y_pred, output_names):
+    outputs = tree.flatten(y_pred)
+    if not tree.is_nested(loss):
+        return [loss] * len(outputs)
+    if isinstance(loss, dict) and not isinstance(y_pred, dict) and output_names:
+        return [loss.get(name) for name in output_names]
+    if isinstance(loss, dict) and isinstance(y_pred, dict):
+        # Outputs without a loss may be left out of the dict.
+        whole = {key: loss.get(key) for key in y_pred}
+        return tree.flatten(whole)
+    losses = tree.flatten(loss)
+    if len(losses) != len(outputs):
+        raise invalid(
+            "`loss`",
+            expected=f"one loss for each of the {len(outputs)} outputs",
+            received=f"{len(losses)} losses",
+            fix="pass one loss, or a list or dict with one for each output",
+        )
+    return losses
+
+
+def _weights_of_outputs(pairs, y_pred, output_names):
+    own, partner = pairs.own_weight, pairs.partner_weight
+    count = len(tree.flatten(y_pred))
+    if not tree.is_nested(own):
+        return [(own, partner)] * count
+    if isinstance(own, dict):
+        names = list(y_pred) if isinstance(y_pred, dict) else output_names
+        own, partner = ([part.get(name) for name in names] for part in (own, partner))
+    return list(zip(tree.flatten(own), tree.flatten(partner), strict=True))

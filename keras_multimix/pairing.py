@@ -1,0 +1,135 @@
+"""Who is mixed with whom: the partner of each row of a batch."""
+
+import numpy as np
+
+from keras_multimix import randomness
+from keras_multimix.errors import invalid
+
+PAIRINGS = ("shuffle", "roll", "mirror", "same_class", "neighbors")
+# Pairings that look at the rows, not only at how many there are.
+DATA_PAIRINGS = ("same_class", "neighbors")
+
+_NUM_NEIGHBORS = 3
+
+
+def sample_partners(state, pairing, num_rows, ops):
+    """Draws each row's partner where the rows' contents do not matter.
+
+    Args:
+        state: int32 tensor of shape `(3,)`: two key words and the step.
+        pairing: "shuffle" (a random permutation), "roll" (the next row) or "mirror"
+            (row i with row B - 1 - i).
+        num_rows: B, an integer or a scalar tensor.
+        ops: The namespace of `state`.
+
+    Returns:
+        An int32 tensor of shape `(B,)`.
+    """
+    rows = ops.arange(num_rows, dtype="int32")
+    if pairing == "roll":
+        return ops.mod(rows + 1, num_rows)
+    if pairing == "mirror":
+        return num_rows - 1 - rows
+    words = randomness.random_words(state, randomness.PARTNERS, rows, ops)
+    return ops.cast(ops.argsort(words), "int32")
+
+
+def draw_ids(pairing, num_rows, ops):
+    """Returns which rows share a draw of coefficients: rows of the same id do.
+
+    A "mirror" pair stands twice in its batch, once from each side; with the same λ
+    on both sides each example weighs exactly 1 in the batch.
+    """
+    rows = ops.arange(num_rows, dtype="int32")
+    if pairing == "mirror":
+        return ops.minimum(rows, num_rows - 1 - rows)
+    return rows
+
+
+def choose_partners(state, candidates, ops):
+    """Draws each row's partner from the rows that are allowed to be it.
+
+    Args:
+        state: int32 tensor of shape `(3,)`: two key words and the step.
+        candidates: bool tensor of shape `(B, B)`; row i may be paired with j where
+            `candidates[i, j]`. A row without candidates is its own partner.
+        ops: The namespace of both.
+
+    Returns:
+        An int32 tensor of shape `(B,)`.
+    """
+    ranks = ops.cumsum(ops.cast(candidates, "int32"), axis=1)
+    rows = ops.arange(ops.shape(candidates)[0], dtype="int32")
+    words = randomness.random_words(state, randomness.PARTNERS, rows, ops)
+    counts = ops.cast(ranks[:, -1], "float32")
+    drawn = ops.cast(randomness.uniforms(words, ops) * counts, "int32")
+    # The product can round up to the count itself.
+    drawn = ops.maximum(ops.minimum(drawn, ranks[:, -1] - 1), 0)
+    # The first place where more than `drawn` candidates have been passed.
+    partners = ops.sum(ops.cast(ranks <= drawn[:, None], "int32"), axis=1)
+    return ops.where(ranks[:, -1] > 0, ops.cast(partners, "int32"), rows)
+
+
+def same_class_candidates(classes, ops):
+    """Returns which other rows have the same class, bool of shape `(B, B)`.
+
+    Args:
+        classes: Integer tensor of shape `(B,)`.
+        ops: Its namespace.
+    """
+    rows = ops.arange(ops.shape(classes)[0], dtype="int32")
+    same = ops.equal(classes[:, None], classes[None, :])
+    return same & (rows[:, None] != rows[None, :])
+
+
+def neighbor_candidates(features, ops):
+    """Returns which rows are among the 3 nearest others, bool of shape `(B, B)`.
+
+    Distances are Euclidean, over the flattened features.
+
+    Args:
+        features: float32 tensor of shape `(B, d)`.
+        ops: Its namespace.
+    """
+    num_rows = ops.shape(features)[0]
+    rows = ops.arange(num_rows, dtype="int32")
+    # ‖a − b‖² = ‖a‖² + ‖b‖² − 2ab; ‖a‖² is the same along a row and changes no order.
+    squares = ops.sum(features * features, axis=1)
+    products = ops.matmul(features, ops.transpose(features))
+    distances = squares[None, :] - 2.0 * products
+    itself = rows[:, None] == rows[None, :]
+    distances = ops.where(itself, np.float32(np.inf), distances)
+    order = ops.argsort(ops.argsort(distances))
+    return (order < _NUM_NEIGHBORS) & (rows[:, None] != rows[None, :])
+
+
+def callable_seed(state, ops):
+    """Returns the seed that a callable pairing gets: an int32 scalar, 0 or more."""
+    first = ops.arange(1, dtype="int32")
+    words = randomness.random_words(state, randomness.CALLABLE_PAIRING, first, ops)
+    return randomness.uniform_integers(words, 31, ops)[0]
+
+
+def check_partners(partners, num_rows):
+    """Refuses what a callable pairing returned unless it is integer, shape `(B,)`.
+
+    Args:
+        partners: What the callable returned.
+        num_rows: B, where it is known; else None.
+
+    Raises:
+        ValueError: If the shape or dtype is another.
+    """
+    shape = tuple(getattr(partners, "shape", ()) or ())
+    dtype = str(getattr(partners, "dtype", type(partners).__name__))
+    wrong_rows = (
+        len(shape) == 1 and None not in (shape[0], num_rows) and (shape[0] != num_rows)
+    )
+    if len(shape) != 1 or wrong_rows or "int" not in dtype:
+        raise invalid(
+            "the result of the callable `pairing`",
+            expected="one row number for each row: an integer array of shape "
+            f"({'batch' if num_rows is None else num_rows},)",
+            received=f"shape {shape}, dtype {dtype}",
+            fix="return the partner's row for each row of the batch",
+        )

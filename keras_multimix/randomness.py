@@ -1,0 +1,109 @@
+"""Random numbers that depend on a seed and a step alone, the same on every backend.
+
+Threefry-2x32 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011)
+encrypts a counter under a key. The key is the seed; the counter is made of the step
+and the position in the draw, so there is nothing to advance, no draw depends on
+another, and neighbouring seeds have unrelated streams. It is made of additions,
+rotations and exclusive ors of 32-bit integers, which every backend has.
+"""
+
+import numpy as np
+
+# Each draw of a step takes its numbers from a stream of its own, so that the number
+# of rows one needs does not shift another's.
+PARTNERS = 0
+COEFFICIENTS = 1
+BOX_ROWS = 2
+BOX_COLUMNS = 3
+CALLABLE_PAIRING = 4
+
+_STREAM_SHIFT = 27  # positions within a stream: 2 ** 27; streams: 2 ** 4
+_ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
+_PARITY = 0x1BD11BDA
+_BITS_OF_A_UNIFORM = 24  # as many as a float32 holds exactly
+
+
+def key_words(seed):
+    """Returns the two 32-bit words of a seed's key.
+
+    Args:
+        seed: A Python integer, 0 or more. The lowest 64 bits count.
+
+    Returns:
+        An int32 NumPy array of shape `(2,)`.
+    """
+    words = np.array([seed & 0xFFFFFFFF, (seed >> 32) & 0xFFFFFFFF], dtype="uint32")
+    return words.view("int32")
+
+
+def threefry(key, counter, ops):
+    """Encrypts counters with Threefry-2x32, 20 rounds.
+
+    Args:
+        key: Two int32 words, scalars of the namespace.
+        counter: Two int32 tensors of equal shape.
+        ops: The namespace that holds them.
+
+    Returns:
+        Two int32 tensors of that shape.
+    """
+    parity = ops.bitwise_xor(ops.bitwise_xor(key[0], key[1]), _PARITY)
+    schedule = (key[0], key[1], parity)
+    left, right = counter[0] + schedule[0], counter[1] + schedule[1]
+    for group in range(5):
+        for bits in _ROTATIONS[group % 2]:
+            left = left + right
+            right = ops.bitwise_xor(_rotate(right, bits, ops), left)
+        left = left + schedule[(group + 1) % 3]
+        right = right + schedule[(group + 2) % 3] + (group + 1)
+    return left, right
+
+
+def random_words(state, stream, indices, ops):
+    """Draws the 32-bit words at some positions of a stream.
+
+    Args:
+        state: int32 tensor of shape `(3,)`: two key words and the step.
+        stream: The stream's number, one of this module's constants.
+        indices: int32 tensor of positions, each below 2 ** 27.
+        ops: The namespace of `state` and `indices`.
+
+    Returns:
+        An int32 tensor shaped like `indices`, uniform over all 32-bit integers.
+    """
+    flat = ops.reshape(indices, (-1,))
+    first = flat + (stream << _STREAM_SHIFT)
+    second = ops.zeros_like(flat) + state[2]
+    # Scalars become rows: NumPy warns when a scalar wraps around, as ours must.
+    key = (ops.reshape(state[0], (1,)), ops.reshape(state[1], (1,)))
+    words, _ = threefry(key, (first, second), ops)
+    return ops.reshape(words, ops.shape(indices))
+
+
+def uniform_integers(words, bits, ops):
+    """Returns the top bits of random words, as int32 in [0, 2 ** bits).
+
+    Args:
+        words: int32 tensor of random words.
+        bits: How many bits to keep, 1 to 31.
+        ops: Their namespace.
+    """
+    return ops.bitwise_and(ops.right_shift(words, 32 - bits), (1 << bits) - 1)
+
+
+def uniforms(words, ops):
+    """Returns float32 uniforms in [0, 1), exact multiples of 2 ** -24.
+
+    Args:
+        words: int32 tensor of random words.
+        ops: Their namespace.
+    """
+    integers = uniform_integers(words, _BITS_OF_A_UNIFORM, ops)
+    return ops.cast(integers, "float32") * (2.0**-_BITS_OF_A_UNIFORM)
+
+
+def _rotate(x, bits, ops):
+    """Rotates int32 words to the left; the right shift of a signed one drags its
+    sign along, which the mask takes away."""
+    low = ops.bitwise_and(ops.right_shift(x, 32 - bits), (1 << bits) - 1)
+    return ops.bitwise_xor(ops.left_shift(x, bits), low)
