@@ -24,11 +24,14 @@ def quantile_table(alpha):
     """Returns Beta(α, α)'s quantiles at 16385 equally spaced probabilities.
 
     Args:
-        alpha: The parameter α, a float above 0.
+        alpha: The parameter α, a float, 0 or more.
 
     Returns:
-        A float32 NumPy array of shape `(16385,)`, ascending, symmetric about ½.
+        A float32 NumPy array of shape `(16385,)`, ascending, symmetric about ½, built
+        once for each α; None for α = 0, which has no such table.
     """
+    if alpha == 0:
+        return None
     from scipy.special import betaincinv  # 60 ms to import: not for `import` to pay
 
     probabilities = np.arange(_NUM_CELLS // 2 + 1) / _NUM_CELLS
@@ -58,18 +61,19 @@ def draw_indices(draw_ids, num_interpolations, sampling, ops):
     """
     if sampling == "shared":
         draw_ids = ops.zeros_like(draw_ids)
-    ranks = np.arange(num_interpolations, dtype="int32")
+    ranks = ops.arange(num_interpolations, dtype="int32")
     return ops.reshape(draw_ids, (-1, 1)) * num_interpolations + ranks[None, :]
 
 
-def sample_coefficients(state, draw_ids, alpha, num_interpolations, sampling, ops):
+def sample_coefficients(state, draw_ids, table, num_interpolations, sampling, ops):
     """Draws K coefficients for each pair, the largest first.
 
     Args:
         state: int32 tensor of shape `(3,)`: two key words and the step.
         draw_ids: int32 tensor of shape `(B,)`. Pairs of the same id have the same
             coefficients.
-        alpha: α, a float, 0 or more. 0 gives λ = 1.
+        table: Quantiles of Beta(α, α) from `quantile_table`; None, for α = 0, gives
+            λ = 1.
         num_interpolations: K.
         sampling: "independent": K free draws. "stratified": one draw from each of K
             strata of equal probability. "shared": the draws of the first id for all.
@@ -85,7 +89,7 @@ def sample_coefficients(state, draw_ids, alpha, num_interpolations, sampling, op
     """
     count = num_interpolations
     indices = draw_indices(draw_ids, count, sampling, ops)
-    if alpha == 0:
+    if table is None:
         return ops.cast(ops.zeros_like(indices), "float32") + 1.0
     words = randomness.random_words(state, randomness.COEFFICIENTS, indices, ops)
 
@@ -97,8 +101,8 @@ def sample_coefficients(state, draw_ids, alpha, num_interpolations, sampling, op
     positions = randomness.uniform_integers(words, bits, ops)
     if strata > 1:
         # The first coefficient is the largest: it comes from the uppermost stratum.
-        stratum = np.arange(count - 1, -1, -1, dtype="int32")
-        positions = positions + (stratum << bits)[None, :]
+        stratum = (count - 1) - ops.arange(count, dtype="int32")
+        positions = positions + stratum[None, :] * (1 << bits)
     elif count > 1:
         positions = -ops.sort(-positions, axis=-1)
     cell_size = strata << (bits - _CELL_BITS)
@@ -106,7 +110,7 @@ def sample_coefficients(state, draw_ids, alpha, num_interpolations, sampling, op
     remainders = ops.cast(positions - cells * cell_size, "float32")
     fractions = remainders * (1.0 / cell_size)
 
-    table = ops.convert_to_tensor(quantile_table(float(alpha)))
+    table = ops.convert_to_tensor(table)
     lower = ops.take(table, cells, axis=0)
     upper = ops.take(table, cells + 1, axis=0)
     return lower + fractions * (upper - lower)

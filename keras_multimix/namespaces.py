@@ -173,7 +173,7 @@ def concrete(x):
         import torch
 
         traced = torch.compiler.is_compiling() or x.is_meta
-        return None if traced else np.array(x.detach().cpu())
+        return None if traced else np.array(x.detach().cpu().numpy())
     if backend == "jax":
         import jax
 

@@ -103,7 +103,7 @@ def uniforms(words, ops):
 
 
 def _rotate(x, bits, ops):
-    """Rotates int32 words to the left; the right shift of a signed one drags its
-    sign along, which the mask takes away."""
+    """Rotates int32 words to the left."""
+    # The right shift of a signed word drags its sign along; the mask takes it away.
     low = ops.bitwise_and(ops.right_shift(x, 32 - bits), (1 << bits) - 1)
     return ops.bitwise_xor(ops.left_shift(x, bits), low)

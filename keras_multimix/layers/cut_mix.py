@@ -55,9 +55,7 @@ class CutMix(MixingLayer):
         """Refuses inputs and masks that do not share one height and width."""
         sizes = [self._size(leaf) for leaf in batches.leaves_of(batch.inputs)]
         masks = batches.leaves_of(batch.masks) + [
-            leaf
-            for leaf in batches.leaves_of(batch.labels)
-            if len(leaf.shape) >= 4
+            leaf for leaf in batches.leaves_of(batch.labels) if len(leaf.shape) >= 4
         ]
         sizes += [self._size(leaf) for leaf in masks]
         for leaf, size in zip(
@@ -90,9 +88,7 @@ class CutMix(MixingLayer):
         shape = image.shape if ops is namespaces.numpy_ops else ops.shape(image)
         size = [shape[axis] for axis in self._axes(image)]
         sides = mixing.box_sizes(drawn, size, ops)
-        positions = draw_indices(
-            draw_ids, self.num_interpolations, self.sampling, ops
-        )
+        positions = draw_indices(draw_ids, self.num_interpolations, self.sampling, ops)
         streams = (randomness.BOX_ROWS, randomness.BOX_COLUMNS)
         starts = []
         for stream, pixels, side in zip(streams, size, sides, strict=True):

@@ -130,4 +130,3 @@ def _count_on_host(variable):
         state = namespaces.concrete(variable)
         variable.assign(state + _ONE_CALL)
     return state
-

@@ -116,12 +116,10 @@ class MixupModel(keras.Model):
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
     ):
-        """Returns the loss; of mixed rows, λ times one label's and 1 − λ the other's."""
+        """Returns the loss: of a mixed row, that of both its labels, weighted by λ."""
         if isinstance(y, PairedLabels):
             output_names = getattr(self.base_model, "output_names", None)
-            sample_weight = paired_loss.loss_weights(
-                y, y_pred, self.loss, output_names
-            )
+            sample_weight = paired_loss.loss_weights(y, y_pred, self.loss, output_names)
             y, y_pred = (
                 paired_loss.stack_labels(y, y_pred),
                 paired_loss.stack_predictions(y_pred),

@@ -6,7 +6,6 @@ label and once with the partner's, weighted by λ and 1 − λ. So a loss, its r
 and its regularisation terms are evaluated once, by Keras itself.
 """
 
-import keras
 from keras import ops, tree
 
 from keras_multimix.batches import map_leaves

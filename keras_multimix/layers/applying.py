@@ -1,0 +1,183 @@
+"""Applying: every part of a batch is mixed with its partner rows as its kind asks."""
+
+import keras
+
+from keras_multimix import batches, labels, mixing
+from keras_multimix.batches import Batch, map_leaves
+from keras_multimix.paired_labels import PairedLabels
+
+
+def take_partners(layer, batch, transformation, ops):
+    """Returns the `Batch` of the partners' rows.
+
+    Args:
+        layer: The `MixingLayer` that asks.
+        batch: The `Batch` that holds them.
+        transformation: A dict with `"partner"`, their row numbers.
+        ops: The namespace of both.
+    """
+    rows = transformation["partner"]
+    if layer.keep_batch_size:
+        rows = rows[: _num_pairs(layer, ops.shape(rows)[0], ops)]
+    return _map_batch(lambda leaf: mixing.take_rows(leaf, rows, ops), batch)
+
+
+def mix(layer, batch, partners, transformation, ops):
+    """Mixes all parts of a batch.
+
+    Args:
+        layer: The `MixingLayer` that says how.
+        batch: The `Batch`.
+        partners: The `Batch` of the partners' rows.
+        transformation: A dict of tensors, as `drawing.draw` returns it.
+        ops: The namespace of all three.
+
+    Returns:
+        The mixed batch, in the structure of the caller's.
+    """
+    batch, transformation = _first_pairs(layer, batch, transformation, ops)
+    partners, _ = _first_pairs(layer, partners, {}, ops, of=batch)
+    weights = _label_coefficients(layer, transformation, ops)
+
+    def mix_input(leaf, partner_leaf):
+        dtype = input_dtype(layer, leaf)
+        return layer.mix_rows(leaf, partner_leaf, transformation, dtype, ops)
+
+    def mix_label(leaf, partner_leaf):
+        own = labels.encode(leaf, layer.num_classes, ops)
+        other = labels.encode(partner_leaf, layer.num_classes, ops)
+        dtype = labels.mixed_dtype(own)
+        if layer.is_spatial(leaf, batch):
+            return layer.mix_rows(own, other, transformation, dtype, ops)
+        return mixing.interpolate(own, other, weights, dtype, ops)
+
+    def mix_weight(leaf, partner_leaf):
+        dtype = labels.mixed_dtype(leaf)
+        return mixing.interpolate(leaf, partner_leaf, weights, dtype, ops)
+
+    return batch.pack(
+        map_leaves(mix_input, batch.inputs, partners.inputs),
+        map_leaves(mix_label, batch.labels, partners.labels),
+        map_leaves(mix_label, batch.masks, partners.masks),
+        map_leaves(mix_weight, batch.sample_weight, partners.sample_weight),
+    )
+
+
+def pair(layer, batch, partners, transformation, ops):
+    """Mixes the inputs of a batch and pairs its labels.
+
+    Args:
+        layer: The `MixingLayer` that says how.
+        batch: The `Batch`.
+        partners: The `Batch` of the partners' rows.
+        transformation: A dict of tensors, as `drawing.draw` returns it.
+        ops: The namespace of all three.
+
+    Returns:
+        The mixed inputs and a `PairedLabels`.
+    """
+    rows_before = ops.shape(batches.leaves_of(batch.inputs)[0])[0]
+    batch, transformation = _first_pairs(layer, batch, transformation, ops)
+    partners, _ = _first_pairs(layer, partners, {}, ops, of=batch)
+
+    def mix_input(leaf, partner_leaf):
+        dtype = input_dtype(layer, leaf)
+        return layer.mix_rows(leaf, partner_leaf, transformation, dtype, ops)
+
+    def repeat(leaf):
+        return mixing.repeat_rows(leaf, layer.num_interpolations, ops)
+
+    def own_or_mask(leaf, partner_leaf):
+        if not layer.is_spatial(leaf, batch):
+            return repeat(leaf)
+        # A pixel of a pasted mask has one label, whichever side of the pair asks.
+        dtype = batches.dtype_of(leaf)
+        return layer.mix_rows(leaf, partner_leaf, transformation, dtype, ops)
+
+    def partner_or_mask(leaf, partner_leaf):
+        if not layer.is_spatial(leaf, batch):
+            return repeat(partner_leaf)
+        return own_or_mask(leaf, partner_leaf)
+
+    weights = ops.reshape(_label_coefficients(layer, transformation, ops), (-1,))
+    rows_after = ops.cast(ops.shape(weights)[0], "float32")
+    return map_leaves(mix_input, batch.inputs, partners.inputs), PairedLabels(
+        own=map_leaves(own_or_mask, batch.labels, partners.labels),
+        partner=map_leaves(partner_or_mask, batch.labels, partners.labels),
+        coefficients=weights,
+        own_weight=map_leaves(repeat, batch.sample_weight),
+        partner_weight=map_leaves(repeat, partners.sample_weight),
+        scale=ops.cast(rows_before, "float32") / rows_after,
+    )
+
+
+def output_spec(layer, batch):
+    """Returns the symbolic batch that mixing a symbolic one gives.
+
+    Args:
+        layer: The `MixingLayer`.
+        batch: A `Batch` of `keras.KerasTensor`s.
+    """
+
+    def rows(leaf):
+        count, times = leaf.shape[0], layer.num_interpolations
+        if count is None:
+            return None
+        return (_num_pairs(layer, count) if layer.keep_batch_size else count) * times
+
+    def spec_input(leaf):
+        dtype = input_dtype(layer, leaf)
+        return keras.KerasTensor((rows(leaf), *leaf.shape[1:]), dtype=dtype)
+
+    def spec_label(leaf):
+        shape = labels.encoded_shape(leaf, layer.num_classes)
+        dtype = "float32" if batches.is_integer(leaf) else labels.mixed_dtype(leaf)
+        return keras.KerasTensor((rows(leaf), *shape[1:]), dtype=dtype)
+
+    def spec_weight(leaf):
+        dtype = labels.mixed_dtype(leaf)
+        return keras.KerasTensor((rows(leaf), *leaf.shape[1:]), dtype=dtype)
+
+    return batch.pack(
+        map_leaves(spec_input, batch.inputs),
+        map_leaves(spec_label, batch.labels),
+        map_leaves(spec_label, batch.masks),
+        map_leaves(spec_weight, batch.sample_weight),
+    )
+
+
+def input_dtype(layer, leaf):
+    """Returns the dtype of a mixed input: a float's own, or the layer's."""
+    dtype = batches.dtype_of(leaf)
+    whole = "int" in dtype or dtype == "bool"
+    return layer.compute_dtype if whole else dtype
+
+
+def _num_pairs(layer, num_rows, ops=None):
+    pairs = num_rows // layer.num_interpolations
+    return max(1, pairs) if isinstance(pairs, int) else ops.maximum(pairs, 1)
+
+
+def _first_pairs(layer, batch, transformation, ops, of=None):
+    """Cuts a batch and a transformation down to what `keep_batch_size` leaves.
+
+    With `of`, down to the rows of that batch, which has been cut already.
+    """
+    if not layer.keep_batch_size:
+        return batch, transformation
+    num_rows = ops.shape(batches.leaves_of((of or batch).inputs)[0])[0]
+    count = _num_pairs(layer, num_rows, ops) if of is None else num_rows
+
+    def first(leaf):
+        return leaf[:count]
+
+    return _map_batch(first, batch), map_leaves(first, transformation)
+
+
+def _map_batch(function, batch):
+    return Batch(*(map_leaves(function, part) for part in batch.parts), batch.pack)
+
+
+def _label_coefficients(layer, transformation, ops):
+    weights = transformation["coefficients"]
+    return weights if layer.mix_labels else ops.cast(weights >= 0.5, "float32")

@@ -1,0 +1,91 @@
+"""Sampling: draws a transformation, the partners and coefficients, for a batch."""
+
+from keras_multimix import batches, labels, namespaces, pairing
+from keras_multimix.errors import invalid
+
+
+def draw(layer, batch, state, ops):
+    """Draws a transformation for a batch from the state of one call.
+
+    Args:
+        layer: The `MixingLayer` that says how.
+        batch: The `Batch`, which has been checked.
+        state: int32 of shape `(3,)`: two key words and the step.
+        ops: The namespace of the batch.
+
+    Returns:
+        A dict of tensors of that namespace, shaped as `layer.transformation_shapes`.
+    """
+    leaves = batches.leaves_of(batch.inputs)
+    num_rows = ops.shape(leaves[0])[0]
+    # A few hundred numbers: drawn in NumPy wherever nothing about them is traced.
+    known = namespaces.is_array(state) and all(
+        isinstance(size, int) for leaf in leaves for size in ops.shape(leaf)
+    )
+    draw_ops = namespaces.numpy_ops if known else ops
+    state = namespaces.adopt(state, draw_ops)
+    draw_ids = pairing.draw_ids(layer.pairing, num_rows, draw_ops)
+    drawn = {
+        "partner": _draw_partners(layer, batch, state, num_rows, draw_ops, ops),
+        **layer.draw_mixture(batch, draw_ids, state, draw_ops),
+    }
+    return {key: namespaces.adopt(value, ops) for key, value in drawn.items()}
+
+
+def check_transformation(layer, batch, transformation):
+    """Refuses a transformation that does not fit the batch.
+
+    Args:
+        layer: The `MixingLayer` that is to apply it.
+        batch: The `Batch`.
+        transformation: What the caller passed.
+
+    Raises:
+        ValueError: If an entry is missing or of another shape.
+    """
+    given = transformation if isinstance(transformation, dict) else {}
+    num_rows = batches.leaves_of(batch.inputs)[0].shape[0]
+    for key, shape in layer.transformation_shapes(num_rows).items():
+        value = given.get(key)
+        received = None if value is None else tuple(value.shape)
+        if received is None or not same_shape(received, shape):
+            raise invalid(
+                f"transformation, entry {key!r}",
+                expected=f"an array of shape {shape}",
+                received="none" if value is None else f"shape {received}",
+                fix="pass what `get_random_transformation` returns for such a batch",
+            )
+
+
+def same_shape(first, second):
+    """Whether two shapes agree as far as they are known (None is unknown)."""
+    return len(first) == len(second) and all(
+        a == b for a, b in zip(first, second, strict=True) if None not in (a, b)
+    )
+
+
+def _draw_partners(layer, batch, state, num_rows, draw_ops, ops):
+    if layer.alpha == 0:
+        return draw_ops.arange(num_rows, dtype="int32")
+    if callable(layer.pairing):
+        return _call_pairing(layer.pairing, batch, state, num_rows, ops)
+    if layer.pairing == "same_class":
+        classes = labels.class_indices(batch.labels, ops)
+        candidates = pairing.same_class_candidates(classes, ops)
+    elif layer.pairing == "neighbors":
+        rows = [
+            ops.reshape(ops.cast(leaf, "float32"), (num_rows, -1))
+            for leaf in batches.leaves_of(batch.inputs)
+        ]
+        candidates = pairing.neighbor_candidates(ops.concatenate(rows, axis=1), ops)
+    else:
+        return pairing.sample_partners(state, layer.pairing, num_rows, draw_ops)
+    return pairing.choose_partners(namespaces.adopt(state, ops), candidates, ops)
+
+
+def _call_pairing(function, batch, state, num_rows, ops):
+    seed = pairing.callable_seed(namespaces.adopt(state, ops), ops)
+    partners = function(batch.inputs, batch.labels, seed)
+    known_rows = num_rows if isinstance(num_rows, int) else None
+    pairing.check_partners(partners, known_rows)
+    return ops.cast(ops.convert_to_tensor(partners), "int32")
