@@ -56,7 +56,7 @@ def test_stratified_coefficients_take_one_of_each_stratum(count):
     alpha = 0.7
     drawn = sample(alpha, 500, count, "stratified")
     probabilities = stats.beta(alpha, alpha).cdf(drawn.astype("float64"))
-    strata = np.clip(np.floor(probabilities * count + 1e-3 * 0), 0, count - 1)
+    strata = np.clip(np.floor(probabilities * count), 0, count - 1)
     expected = np.arange(count - 1, -1, -1)
     # A λ on a stratum's edge may be rounded to its neighbour.
     edges = np.abs(probabilities * count - np.round(probabilities * count)) < 0.02

@@ -1,0 +1,68 @@
+"""Every example in the README and the docstrings runs, and none is left out."""
+
+import ast
+import doctest
+import importlib
+import inspect
+import pathlib
+import pkgutil
+import re
+
+import pytest
+
+import keras_multimix
+
+ROOT = pathlib.Path(__file__).parent.parent
+README = ROOT / "README.md"
+
+
+def modules():
+    found = pkgutil.walk_packages(keras_multimix.__path__, "keras_multimix.")
+    return ["keras_multimix", *sorted(module.name for module in found)]
+
+
+@pytest.mark.parametrize("name", modules())
+def test_docstring_examples_run(name):
+    result = doctest.testmod(importlib.import_module(name))
+    assert result.failed == 0
+
+
+@pytest.mark.parametrize("name", keras_multimix.__all__)
+def test_public_classes_show_an_example_and_their_errors(name):
+    docstring = inspect.getdoc(getattr(keras_multimix, name))
+    for part in (">>>", "Args:", "Returns:", "Raises:", "References:"):
+        assert part in docstring
+
+
+def test_readme_examples_run_one_after_another(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    assert len(blocks) >= 3
+    scope = {}
+    for block in blocks:
+        exec(compile(block, str(README), "exec"), scope)
+    assert (tmp_path / "plain.keras").exists()
+    mixed_x, mixed_y = next(iter(scope["dataset"]))
+    assert mixed_x.shape == (16, 8) and mixed_y.shape == (16, 3)
+
+
+def test_readme_commands_are_targets_of_the_makefile():
+    commands = re.findall(r"^make ([\w-]+)", README.read_text(), re.MULTILINE)
+    makefile = (ROOT / "Makefile").read_text()
+    assert commands
+    for command in commands:
+        assert re.search(rf"^{command}:", makefile, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "keras_multimix").rglob("*.py")), ids=lambda path: path.name
+)
+def test_package_has_no_assert_and_no_private_keras(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        assert not isinstance(node, ast.Assert)
+        names = []
+        if isinstance(node, ast.ImportFrom):
+            names = [node.module or ""]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        assert not any(name.startswith("keras.src") for name in names)
