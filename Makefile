@@ -1,0 +1,85 @@
+# Everything needs only python3 (3.11 or newer) with pip, and make.
+# `make help` lists the commands.
+
+PYTHON ?= python3
+PYTEST_WORKERS ?= 2
+PYTEST_ARGS ?=
+DEMO_ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+# The constraints pin every version; torch above all (see constraints.txt).
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	-c constraints.txt
+# TensorFlow logs to standard error at import; silence it so that results are seen.
+QUIET := TF_CPP_MIN_LOG_LEVEL=3 TF_ENABLE_ONEDNN_OPTS=0
+
+# Stamp files remember what is installed; they live in the environment, so that
+# deleting it forgets them too.
+CREATED := $(VENV)/.created
+DEMO_READY := $(VENV)/.demo-ready
+ALL_READY := $(VENV)/.all-ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-all lint format clean
+
+help: ## list the commands
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | \
+		awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: $(ALL_READY) ## create .venv with the package and all three backends
+
+demo: $(DEMO_READY) ## train plain, mixup and multi-mix on real digits (JAX, CPU)
+	$(QUIET) $(BIN)/python -m recipes.digits --backend jax $(DEMO_ARGS)
+
+test: lint ## lint, then the tests on TensorFlow, JAX and PyTorch
+	$(MAKE) --no-print-directory test-backends MARKERS='not slow'
+
+test-all: lint ## the same with the slow tests
+	$(MAKE) --no-print-directory test-backends MARKERS=''
+
+lint: $(ALL_READY) ## ruff, lint and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(ALL_READY) ## let ruff repair what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean: ## delete .venv and everything that was built
+	rm -rf $(VENV) build dist runs .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# One process per backend, one after the other: Keras reads its backend at import.
+.PHONY: test-backends test-tensorflow test-jax test-torch
+test-backends: $(ALL_READY)
+	$(MAKE) --no-print-directory test-tensorflow
+	$(MAKE) --no-print-directory test-jax
+	$(MAKE) --no-print-directory test-torch
+
+test-tensorflow test-jax test-torch: test-%: $(ALL_READY)
+	@echo "== tests on $*"
+	$(QUIET) KERAS_BACKEND=$* $(BIN)/python -m pytest -q -n $(PYTEST_WORKERS) \
+		-m '$(MARKERS)' $(PYTEST_ARGS)
+
+$(CREATED):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Expected Python 3.11 or newer. Received: $$($(PYTHON) --version 2>&1)." \
+			"Name another one: make PYTHON=/path/to/python3.11 ..."; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' || { \
+		echo "Expected a Python with venv and ensurepip. Received:" \
+			"$$(command -v $(PYTHON)). Install its venv package" \
+			"(python3-venv on Debian and Ubuntu)."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(DEMO_READY): pyproject.toml constraints.txt | $(CREATED)
+	@echo "Installing JAX and what the recipes need into $(VENV) ..."
+	$(INSTALL) -e '.[jax,recipes]'
+	@touch $@
+
+# tensorflow-cpu is TensorFlow without the GPU libraries: smaller, the same module.
+$(ALL_READY): pyproject.toml constraints.txt | $(CREATED)
+	@echo "Installing three backends and the tools into $(VENV) ..."
+	$(INSTALL) -e '.[jax,torch,dev]' tensorflow-cpu
+	@touch $(DEMO_READY) $@
