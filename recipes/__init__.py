@@ -1,0 +1,1 @@
+"""Experiments that use keras_multimix, one file each."""

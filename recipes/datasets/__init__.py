@@ -1,0 +1,1 @@
+"""Datasets the recipes train on, one file each."""

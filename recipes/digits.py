@@ -1,0 +1,200 @@
+"""Plain training, mixup and multi-mix compared on real handwritten digits.
+
+    python -m recipes.digits --backend jax
+
+Takes one to two minutes on two CPU cores (`--backend jax` is the fastest).
+
+What to expect with 300 training images: plain training errs on 6 to 7 % of the test
+images, mixup and multi-mix on 5 to 6 %, with a lower likelihood loss. The control
+`mixup_matched` shows what multi-mix's compute buys when it is spent on fresh pairs,
+`erm_long` what it buys without mixing. Mixing leaves the net under-confident: its
+calibration error is higher than plain training's.
+"""
+
+import math
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from recipes import runner
+
+DESCRIPTION = """\
+Trains a small convolutional net on a few of scikit-learn's 8 x 8 handwritten digits
+(no download) and compares plain training, mixup and multi-mix, each through
+MixupModel.fit, with the two controls for equal compute. It ends with a table, mean
+and standard deviation over the seeds, and writes results.json, learning_curves.png
+and interpolations.png."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """One way to train.
+
+    Attributes:
+        summary: what it does, in one line.
+        mixer: name of the layer in `keras_multimix`; None trains plainly.
+        sampling: how the layer draws its coefficients; None is its default.
+        interpolates: K rows from each pair, so a step costs K times as much.
+        more_rows: K times the rows in each step, hence K passes over the data in
+            an epoch of as many steps.
+        more_epochs: K times the epochs.
+    """
+
+    summary: str
+    mixer: str | None = None
+    sampling: str | None = None
+    interpolates: bool = False
+    more_rows: bool = False
+    more_epochs: bool = False
+
+
+METHODS = {
+    "erm": Method("plain training"),
+    "mixup": Method("mixup: one interpolation per pair", "MixUp"),
+    "multimix": Method(
+        "K stratified, ordered interpolations per pair", "MultiMix", interpolates=True
+    ),
+    "mixup_matched": Method(
+        "control: mixup on K times the pairs per step", "MixUp", more_rows=True
+    ),
+    "erm_long": Method(
+        "control: plain training for K times the epochs", more_epochs=True
+    ),
+    "multimix_independent": Method(
+        "K independent interpolations per pair", "MultiMix", "independent", True
+    ),
+    "cutmix": Method("one box of the partner pasted into each image", "CutMix"),
+}
+DEFAULT_METHODS = ("erm", "mixup", "multimix", "mixup_matched", "erm_long")
+
+
+def parse_options(arguments=None):
+    """Parses the command line; `None` takes the process's own."""
+    parser = runner.option_parser(
+        "digits",
+        DESCRIPTION,
+        {name: method.summary for name, method in METHODS.items()},
+        default_methods=DEFAULT_METHODS,
+        seeds=3,
+        epochs=60,
+    )
+    add, integer = parser.add_argument, runner.integer_from
+    add("--train-size", type=integer(10), default=300, help="training images")
+    add("--batch-size", type=integer(2), default=32, help="images in a step")
+    add("--alpha", type=runner.number_from(0), default=0.2, help="λ ~ Beta(α, α)")
+    add("--num-interpolations", type=integer(1), default=5, help="K of multi-mix")
+    add("--learning-rate", type=runner.number_from(0), default=2e-3, help="of Adam")
+    return parser.parse_args(arguments)
+
+
+def epochs_of(method, options):
+    """Epochs in a run of the method called `method`."""
+    factor = options.num_interpolations if METHODS[method].more_epochs else 1
+    return options.epochs * factor
+
+
+def build_mixer(method, options, seed):
+    """The mixing layer of a method."""
+    import keras_multimix
+
+    arguments = {"alpha": options.alpha, "seed": seed}
+    if method.interpolates:
+        arguments["num_interpolations"] = options.num_interpolations
+    if method.sampling is not None:
+        arguments["sampling"] = method.sampling
+    return getattr(keras_multimix, method.mixer)(**arguments)
+
+
+def build_model(network, method, options, seed):
+    """The network itself for plain training, else the network inside a mixup model."""
+    if method.mixer is None:
+        return network
+    from keras_multimix import MixupModel
+
+    return MixupModel(network, build_mixer(method, options, seed))
+
+
+def train(name, seed, options, on_epoch_end):
+    """One run: the seed fixes the split, the first weights and every draw.
+
+    Returns:
+        The list of measures on the test set during the run; the last is final.
+    """
+    import keras
+
+    from recipes.curves import TestCurve
+    from recipes.datasets import digits
+    from recipes.networks import small_conv
+
+    method = METHODS[name]
+    epochs = epochs_of(name, options)
+    split = digits.load_split(options.train_size, seed)
+    keras.utils.set_random_seed(seed)
+    network = small_conv.build(digits.IMAGE_SHAPE, digits.NUM_CLASSES)
+    model = build_model(network, method, options, seed)
+    steps = math.ceil(options.train_size / options.batch_size) * epochs
+    model.compile(
+        optimizer=keras.optimizers.Adam(
+            keras.optimizers.schedules.CosineDecay(options.learning_rate, steps)
+        ),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    )
+    # Each image `copies` times, in batches `copies` times as large: as many steps.
+    copies = options.num_interpolations if method.more_rows else 1
+    curve = TestCurve(
+        network, split.test_images, split.test_labels, epochs, on_epoch_end
+    )
+    model.fit(
+        np.repeat(split.train_images, copies, axis=0),
+        np.repeat(split.train_labels, copies, axis=0),
+        batch_size=options.batch_size * copies,
+        epochs=epochs,
+        verbose=0,
+        callbacks=[curve],
+    )
+    return curve.points
+
+
+def main(arguments=None):
+    """The command; returns the records in results.json."""
+    options = parse_options(arguments)
+    runner.select_backend(options.backend)
+    start = time.perf_counter()
+    # What is imported here does not count as time of the first run.
+    from recipes.datasets import digits
+
+    print(
+        f"Digits on {options.backend}: {options.train_size} images to train, the rest "
+        f"of {digits.NUM_IMAGES} to test; {options.epochs} epochs, "
+        f"batch {options.batch_size}, α = {options.alpha:g}, "
+        f"K = {options.num_interpolations}."
+    )
+    print(f"Methods: {', '.join(options.methods)}. Seeds: {options.seeds}.")
+    records, curves = runner.run_all(
+        "digits",
+        "digits",
+        options,
+        train=lambda method, seed, tick: train(method, seed, options, tick),
+        epochs_of=lambda method: epochs_of(method, options),
+    )
+    report_and_draw(records, curves, options)
+    print(f"Done in {time.perf_counter() - start:.0f} s.")
+    return records
+
+
+def report_and_draw(records, curves, options):
+    """Prints the table and writes the two figures."""
+    from recipes import figures, report, walk
+
+    names = ("results.json", "learning_curves.png", "interpolations.png")
+    files = [options.output / name for name in names]
+    metrics = {"test_error": ("test error (%)", 100), "nll": ("NLL (nats)", 1)}
+    figures.save_learning_curves(files[1], curves, metrics)
+    walk.save_example_walk(files[2], options.num_interpolations)
+    title = f"digits, {options.train_size} training images, {options.backend}"
+    report.print_report(records, title, files)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Networks the recipes train, one file each."""

@@ -1,0 +1,95 @@
+"""What a recipe prints at its end: the table, and remarks computed from it."""
+
+from itertools import groupby
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+# name in the records, heading, factor, decimals
+COLUMNS = (
+    ("test_error", "test error %", 100, 2),
+    ("nll", "NLL", 1, 3),
+    ("ece", "ECE %", 100, 1),
+)
+
+
+def by_method(records):
+    """A dict method -> its records sorted by seed, in the order of appearance."""
+    order = list(dict.fromkeys(record["method"] for record in records))
+    records = sorted(records, key=lambda r: (order.index(r["method"]), r["seed"]))
+    return {name: list(rows) for name, rows in groupby(records, lambda r: r["method"])}
+
+
+def values(records, metric):
+    """The (number of records,) values of one metric."""
+    return np.array([record["metrics"][metric] for record in records])
+
+
+def mean_and_std(numbers, decimals):
+    """For example "5.12 ± 0.78"; the sample's deviation, left out for one number."""
+    mean = f"{np.mean(numbers):.{decimals}f}"
+    if len(numbers) < 2:
+        return mean
+    return f"{mean} ± {np.std(numbers, ddof=1):.{decimals}f}"
+
+
+def seeds_below(records, reference, metric="test_error"):
+    """On how many of the seeds both have `records` are below: for example "3 of 3"."""
+    known = {r["seed"]: r["metrics"][metric] for r in reference}
+    pairs = [
+        (r["metrics"][metric], known[r["seed"]]) for r in records if r["seed"] in known
+    ]
+    return f"{sum(ours < theirs for ours, theirs in pairs)} of {len(pairs)}"
+
+
+def results_table(records, title):
+    """A `rich` table: one row a method, mean ± std over its seeds.
+
+    The seconds are a median: the first run of a process pays for the start-up.
+    """
+    methods = by_method(records)
+    table = Table(title=title)
+    table.add_column("method", no_wrap=True)
+    for _, heading, _, _ in COLUMNS:
+        table.add_column(heading, justify="right", no_wrap=True)
+    if "erm" in methods:
+        table.add_column("beats erm", justify="right")
+    table.add_column("s/run", justify="right", no_wrap=True)
+    for name, rows in methods.items():
+        cells = [
+            mean_and_std(factor * values(rows, metric), decimals)
+            for metric, _, factor, decimals in COLUMNS
+        ]
+        if "erm" in methods:
+            cells.append("" if name == "erm" else seeds_below(rows, methods["erm"]))
+        table.add_row(name, *cells, f"{np.median(values(rows, 'seconds')):.1f}")
+    return table
+
+
+def print_report(records, title, files):
+    """Prints the table, the remark on confidence and where the files are."""
+    console = Console()
+    console.print(results_table(records, title))
+    if len({record["seed"] for record in records}) > 1:
+        console.print("beats erm: on how many seeds the test error is below erm's.")
+    console.print(confidence_remark(records))
+    console.print("Files:", ", ".join(str(path) for path in files), soft_wrap=True)
+
+
+def confidence_remark(records):
+    """One sentence on over- and under-confidence, from the records alone."""
+    gaps = {
+        name: 100 * values(rows, "confidence_gap").mean()
+        for name, rows in by_method(records).items()
+    }
+    listed = ", ".join(f"{name} {gap:+.1f}" for name, gap in gaps.items())
+    # One point is about what chance makes of 1 500 test images.
+    timid = [name for name, gap in gaps.items() if gap < -1]
+    bold = [name for name, gap in gaps.items() if gap > 1]
+    remark = f"Mean confidence minus accuracy, in points: {listed}."
+    if timid:
+        remark += f" Under-confident: {', '.join(timid)}."
+    if bold:
+        remark += f" Over-confident: {', '.join(bold)}."
+    return remark

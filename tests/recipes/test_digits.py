@@ -1,0 +1,72 @@
+"""The digits recipe, small: data, budgets of the methods, and one whole run."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from recipes import digits
+from recipes.datasets import digits as data
+
+PNG_SIGNATURE = b"\x89PNG\r\n"
+
+
+def test_split_is_stratified_disjoint_and_scaled():
+    split = data.load_split(300, seed=0)
+    assert split.train_images.shape == (300, 8, 8, 1)
+    assert split.test_images.shape == (1497, 8, 8, 1)
+    assert split.train_images.dtype == "float32"
+    assert (split.train_images.min(), split.train_images.max()) == (0.0, 1.0)
+    assert np.bincount(split.train_labels).min() >= 29
+    total = split.train_images.sum() + split.test_images.sum()
+    assert total == pytest.approx(data.load()[0].sum(), rel=1e-5)
+
+
+def test_split_follows_the_seed():
+    first, again, other = (data.load_split(50, seed) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first.train_images, again.train_images)
+    assert not np.array_equal(first.train_images, other.train_images)
+
+
+@pytest.mark.parametrize("train_size", [9, 1788])
+def test_split_needs_room_for_every_class(train_size):
+    with pytest.raises(ValueError, match=f"Received: train_size={train_size}"):
+        data.load_split(train_size, seed=0)
+
+
+def test_controls_cost_what_multimix_costs():
+    options = digits.parse_options(["--epochs", "4", "--num-interpolations", "3"])
+    assert digits.epochs_of("erm_long", options) == 12
+    assert digits.epochs_of("mixup_matched", options) == 4
+    assert digits.METHODS["mixup_matched"].more_rows
+
+
+def test_mixers_take_the_options():
+    options = digits.parse_options(["--alpha", "0.3", "--num-interpolations", "4"])
+    config = digits.build_mixer(digits.METHODS["multimix"], options, 7).get_config()
+    assert config["alpha"] == 0.3
+    assert config["num_interpolations"] == 4
+    assert config["sampling"] == "stratified"
+    config = digits.build_mixer(digits.METHODS["mixup"], options, 7).get_config()
+    assert config["num_interpolations"] == 1
+
+
+def test_a_small_run_writes_its_files(tmp_path, capsys):
+    records = digits.main(
+        ["--backend", keras.config.backend(), "--methods", "erm", "multimix"]
+        + ["--seeds", "1", "--epochs", "2", "--train-size", "50"]
+        + ["--output", str(tmp_path)]
+    )
+    assert json.loads((tmp_path / "results.json").read_text()) == records
+    assert [record["method"] for record in records] == ["erm", "multimix"]
+    for record in records:
+        assert record["recipe"] == "digits"
+        assert record["epochs"] == 2
+        assert 0.0 < record["metrics"]["test_error"] < 1.0
+        assert np.isfinite(record["metrics"]["nll"])
+    for name in ("learning_curves.png", "interpolations.png"):
+        assert (tmp_path / name).read_bytes().startswith(PNG_SIGNATURE)
+    printed = capsys.readouterr().out
+    assert "multimix" in printed
+    assert "test error %" in printed
