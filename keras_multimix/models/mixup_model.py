@@ -7,7 +7,7 @@ import keras
 
 from keras_multimix.errors import invalid
 from keras_multimix.layers.mixing_layer import MixingLayer
-from keras_multimix.models import paired_loss
+from keras_multimix.models import jax_state, paired_loss
 from keras_multimix.paired_labels import PairedLabels
 
 
@@ -71,6 +71,7 @@ class MixupModel(keras.Model):
         super().__init__(**kwargs)
         self.base_model = base_model
         self.mixer = mixer
+        self._before_training = jax_state.Snapshot()
         if base_model.built:
             self.built = True
 
@@ -94,7 +95,23 @@ class MixupModel(keras.Model):
         """Trains on mixed batches, with the arguments of `keras.Model.fit`."""
         if y is None and _is_arrays(x):
             raise _no_targets()
-        return super().fit(x, y, *args, **kwargs)
+        try:
+            return super().fit(x, y, *args, **kwargs)
+        except Exception:
+            self._before_training.restore_lost()
+            raise
+        finally:
+            self._before_training.clear()
+
+    def make_train_function(self, force=False):
+        """Compiles the training step, with the arguments of `keras.Model`'s."""
+        super().make_train_function(force)
+        if keras.backend.backend() == "jax":
+            # By now `fit` has built everything and taken nothing apart.
+            optimizer = self.optimizer.variables if self.optimizer else []
+            self._before_training.take(
+                [*self.variables, *self.metrics_variables, *optimizer]
+            )
 
     def train_step(self, *args):
         """Mixes one batch and trains on it."""
@@ -104,19 +121,16 @@ class MixupModel(keras.Model):
         # Under JAX a step is a pure function: the count of the mixer's calls is read
         # from its state and handed on with it.
         state, data = args
-        variables = self.non_trainable_variables
-        with keras.StatelessScope(list(zip(variables, state[1], strict=True))) as scope:
-            mixed = self._mix(data)
-        updated = [
-            value if (new := scope.get_current_value(variable)) is None else new
-            for variable, value in zip(variables, state[1], strict=True)
-        ]
+        mixed, updated = jax_state.run_in_state(
+            lambda: self._mix(data), self.non_trainable_variables, state[1]
+        )
         return super().train_step((state[0], updated, *state[2:]), mixed)
 
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
     ):
         """Returns the loss: of a mixed row, that of both its labels, weighted by λ."""
+        self._require_targets(y)
         if isinstance(y, PairedLabels):
             output_names = getattr(self.base_model, "output_names", None)
             sample_weight = paired_loss.loss_weights(y, y_pred, self.loss, output_names)
@@ -130,6 +144,7 @@ class MixupModel(keras.Model):
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         """Updates the metrics; of mixed rows, weighted by λ and 1 − λ."""
+        self._require_targets(y)
         if not isinstance(y, PairedLabels):
             return super().compute_metrics(x, y, y_pred, sample_weight)
         pairs = y
@@ -144,6 +159,11 @@ class MixupModel(keras.Model):
         if y is None:
             raise _no_targets()
         return self.mixer.pair_batch(x, y, sample_weight)
+
+    def _require_targets(self, y):
+        # Keras asks for the loss of a first batch before any step runs.
+        if y is None and self.loss is not None:
+            raise _no_targets()
 
     @contextlib.contextmanager
     def _weighting_metrics(self, pairs, y, y_pred):
@@ -206,7 +226,7 @@ def _is_arrays(x):
 
 def _no_targets():
     return invalid(
-        "call of `MixupModel.fit`",
+        "batch for `MixupModel`",
         expected="inputs and targets",
         received="no targets",
         fix="pass `fit(x, y)`, or a dataset of `(x, y)` batches",
