@@ -1,0 +1,31 @@
+"""What mixing should give, in plain NumPy with one loop per row."""
+
+import numpy as np
+
+
+def interpolate(x, partner, coefficients):
+    """Pair-major mixtures: row i * K + k is pair i at its k-th coefficient."""
+    x = np.asarray(x, "float64")
+    return np.stack(
+        [
+            weight * x[i] + (1 - weight) * x[partner[i]]
+            for i in range(len(coefficients))
+            for weight in np.asarray(coefficients, "float64")[i]
+        ]
+    )
+
+
+def cut_and_paste(x, partner, boxes):
+    """Pair-major rows with the partner's box (top, left, height, width) pasted in."""
+    rows = []
+    for i in range(len(boxes)):
+        for top, left, height, width in boxes[i]:
+            row = np.array(x[i])
+            inside = np.s_[top : top + height, left : left + width]
+            row[inside] = x[partner[i]][inside]
+            rows.append(row)
+    return np.stack(rows)
+
+
+def one_hot(classes, num_classes):
+    return np.eye(num_classes, dtype="float32")[np.asarray(classes)]
