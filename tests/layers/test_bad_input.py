@@ -1,0 +1,165 @@
+"""Every refusal is a ValueError in three parts, and moves nothing."""
+
+import copy
+
+import numpy as np
+import pytest
+
+from keras_multimix import CutMix, MixUp, MultiMix
+from tests import helpers
+
+LAYERS = [MixUp, MultiMix, CutMix]
+X, Y = np.ones((4, 3, 3), "float32"), np.arange(4) % 3
+
+
+def assert_three_parts(error):
+    for part in ("Invalid", "Expected", "Received", "To fix it"):
+        assert part in str(error.value)
+
+
+@pytest.mark.parametrize("layer_class", LAYERS)
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("alpha", value) for value in (-0.1, np.nan, np.inf, "1", None, True, [1.0])),
+        *(("num_interpolations", value) for value in (0, -1, 1.5, "2", None, True)),
+        *(("sampling", value) for value in ("random", None, 1)),
+        *(("pairing", value) for value in ("random", None, 1)),
+        *(("num_classes", value) for value in (0, -3, 2.5, "3", True)),
+        *(("keep_batch_size", value) for value in (1, "yes", None)),
+        *(("mix_labels", value) for value in (1, "yes", None)),
+        *(("seed", value) for value in (-1, 1.5, "a", 2**64)),
+    ],
+)
+def test_arguments(layer_class, name, value):
+    with pytest.raises(ValueError, match=f"argument `{name}`") as error:
+        layer_class(**{name: value})
+    assert_three_parts(error)
+    assert repr(value) in str(error.value)
+
+
+def ragged():
+    import tensorflow as tf
+
+    return tf.ragged.constant([[1.0], [2.0, 3.0], [1.0], [2.0]])
+
+
+def sparse():
+    import tensorflow as tf
+
+    return tf.sparse.from_dense(np.ones((4, 2)))
+
+
+@pytest.mark.parametrize("layer_class", LAYERS)
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: (X, np.arange(4)), "num_classes"),
+        (lambda: (X, np.array([0, 1, 2, 9])), "class indices from 0 to 2"),
+        (lambda: (X, np.array([0, 1, 2, -1])), "class indices from 0 to 2"),
+        (lambda: (X, np.eye(3)), "as many rows as the inputs"),
+        (lambda: (X, np.eye(4), np.ones(3)), "sample weights"),
+        (lambda: (np.float32(1.0), np.eye(4)), "axis 0 counts the rows"),
+        (lambda: (X, np.float32(1.0)), "axis 0 counts the rows"),
+        (lambda: (np.ones((4, 7), "int32"), np.eye(4)), "after the embedding"),
+        (lambda: (np.arange(4), np.eye(4)), "after the embedding"),
+        (lambda: (np.array(["a"] * 4), np.eye(4)), "strings"),
+        (lambda: (X, np.array(["a"] * 4)), "strings"),
+        (lambda: ("abc",), "numpy.asarray"),
+        (lambda: ([[1.0, 2.0], [3.0, 4.0]],), "numpy.asarray"),
+        (lambda: (None,), "no inputs"),
+        (lambda: ((X, Y, Y, Y),), "a tuple of 4 parts"),
+        (lambda: ({"images": X, "bounding_boxes": X},), "averaged"),
+        (lambda: (ragged(), np.eye(4)), "ragged or sparse"),
+        (lambda: (sparse(), np.eye(4)), "ragged or sparse"),
+    ],
+)
+def test_batches(layer_class, make, message):
+    arguments = make()
+    classes = None if message == "num_classes" else 3
+    layer = layer_class(num_classes=classes, seed=1)
+    before = helpers.state(layer)
+    kept = copy.deepcopy(arguments)
+    with pytest.raises(ValueError, match=message) as error:
+        layer(*arguments)
+    assert_three_parts(error)
+    assert helpers.state(layer) == before
+    for got, expected in zip(arguments, kept, strict=True):
+        if isinstance(got, np.ndarray):
+            np.testing.assert_array_equal(got, expected)
+    layer(X, np.eye(4))  # still works
+    assert helpers.state(layer)[2] == 1
+
+
+@pytest.mark.parametrize("convert", [helpers.tensors, lambda data: data])
+def test_tensors_are_refused_as_arrays_are(convert):
+    layer = MixUp(num_classes=3, seed=1)
+    for x, y, message in [
+        (X, np.array([0, 1, 2, 9]), "class indices from 0 to 2"),
+        (X, np.eye(3), "as many rows"),
+        (np.ones((4, 7), "int32"), np.eye(4), "after the embedding"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            layer(*convert((x, y)))
+    assert helpers.state(layer)[2] == 0
+
+
+@pytest.mark.parametrize(
+    "step", [-1, 1.5, "a", True, np.array([1, 2]), np.float32(2), 2**31]
+)
+def test_steps(step):
+    layer = MixUp(seed=1)
+    with pytest.raises(ValueError, match="`step`") as error:
+        layer(X, np.eye(4), step=step)
+    assert_three_parts(error)
+
+
+def test_labels_that_same_class_pairing_cannot_read():
+    layer = MixUp(pairing="same_class", seed=1)
+    for y in (None, np.ones(4), np.ones((4, 3, 3))):
+        with pytest.raises(ValueError, match="same_class"):
+            layer(X, y)
+    assert helpers.state(layer)[2] == 0
+
+
+def test_a_callable_pairing_that_returns_something_else():
+    for partners in (np.zeros(4), np.zeros(3, int), [0, 1, 2, 3]):
+        layer = MixUp(pairing=lambda x, y, seed, result=partners: result, seed=1)
+        with pytest.raises(ValueError, match="one row number for each row"):
+            layer(X, np.eye(4))
+
+
+@pytest.mark.parametrize(
+    "transformation",
+    [
+        {},
+        [],
+        {"partner": np.zeros(4, int)},
+        {"partner": np.zeros(3, int), "coefficients": np.ones((4, 1))},
+        {"partner": np.zeros(4, int), "coefficients": np.ones((4, 2))},
+    ],
+)
+def test_transformations_that_do_not_fit(transformation):
+    with pytest.raises(ValueError, match="transformation, entry"):
+        MixUp().apply((X, np.eye(4)), transformation)
+
+
+@pytest.mark.skipif(helpers.backend() != "jax", reason="only JAX traces purely")
+def test_jit_without_step():
+    import jax
+
+    layer = MixUp(seed=1)
+    with pytest.raises(ValueError, match="step") as error:
+        jax.jit(lambda x: layer(x))(X)
+    assert_three_parts(error)
+    with pytest.raises(ValueError, match="step"):
+        jax.jit(lambda x: layer(helpers.tensors(x)))(X)
+    assert helpers.state(layer) == [1, 0, 0]
+
+
+def test_unbatched_elements_of_a_dataset():
+    import tensorflow as tf
+
+    dataset = tf.data.Dataset.from_tensor_slices((X, Y))
+    with pytest.raises(ValueError, match="axis 0 counts the rows"):
+        dataset.map(MixUp(num_classes=3))
