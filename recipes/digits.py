@@ -33,7 +33,8 @@ class Method:
 
     Attributes:
         summary: what it does, in one line.
-        mixer: name of the layer in `keras_multimix`; None trains plainly.
+        mixer: name of the layer in `keras_multimix`; None is plain training, which is
+            mixup at α = 0: the same code for every method.
         sampling: how the layer draws its coefficients; None is its default.
         interpolates: K rows from each pair, so a step costs K times as much.
         more_rows: K times the rows in each step, hence K passes over the data in
@@ -98,21 +99,14 @@ def build_mixer(method, options, seed):
     """The mixing layer of a method."""
     import keras_multimix
 
+    if method.mixer is None:
+        return keras_multimix.MixUp(alpha=0.0, seed=seed)
     arguments = {"alpha": options.alpha, "seed": seed}
     if method.interpolates:
         arguments["num_interpolations"] = options.num_interpolations
     if method.sampling is not None:
         arguments["sampling"] = method.sampling
     return getattr(keras_multimix, method.mixer)(**arguments)
-
-
-def build_model(network, method, options, seed):
-    """The network itself for plain training, else the network inside a mixup model."""
-    if method.mixer is None:
-        return network
-    from keras_multimix import MixupModel
-
-    return MixupModel(network, build_mixer(method, options, seed))
 
 
 def train(name, seed, options, on_epoch_end):
@@ -123,6 +117,7 @@ def train(name, seed, options, on_epoch_end):
     """
     import keras
 
+    from keras_multimix import MixupModel
     from recipes.curves import TestCurve
     from recipes.datasets import digits
     from recipes.networks import small_conv
@@ -132,7 +127,7 @@ def train(name, seed, options, on_epoch_end):
     split = digits.load_split(options.train_size, seed)
     keras.utils.set_random_seed(seed)
     network = small_conv.build(digits.IMAGE_SHAPE, digits.NUM_CLASSES)
-    model = build_model(network, method, options, seed)
+    model = MixupModel(network, build_mixer(method, options, seed))
     steps = math.ceil(options.train_size / options.batch_size) * epochs
     model.compile(
         optimizer=keras.optimizers.Adam(

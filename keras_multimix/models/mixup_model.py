@@ -1,7 +1,6 @@
 """A model that trains another on mixed batches."""
 
 import contextlib
-import inspect
 
 import keras
 
@@ -75,12 +74,6 @@ class MixupModel(keras.Model):
         if base_model.built:
             self.built = True
 
-    def build(self, input_shape=None):
-        """Builds the base model, which is all there is to build."""
-        if not self.base_model.built:
-            self.base_model.build(input_shape)
-        self.built = True
-
     def call(self, x, training=None):
         """Returns the base model's predictions, never mixed."""
         # Keras hands `training` on to the layers that a layer calls.
@@ -97,8 +90,10 @@ class MixupModel(keras.Model):
             raise _no_targets()
         try:
             return super().fit(x, y, *args, **kwargs)
-        except Exception:
+        except BaseException:
             self._before_training.restore_lost()
+            # A step whose first trace failed cannot be traced again on TensorFlow.
+            self.train_function = None
             raise
         finally:
             self._before_training.clear()
@@ -203,14 +198,6 @@ class MixupModel(keras.Model):
 
 def _weighted(metric, pairs):
     update_state = metric.update_state
-    if "sample_weight" not in inspect.signature(update_state).parameters:
-        raise invalid(
-            f"metric {metric.name!r}",
-            expected="a metric whose `update_state` takes `sample_weight`: in "
-            "training, a mixed row counts λ for one label and 1 − λ for the other",
-            received=f"{type(metric).__name__}, which takes none",
-            fix="give it that argument, or measure it with `evaluate` in a callback",
-        )
 
     def update_weighted(y_true, y_pred, sample_weight=None):
         weights = paired_loss.metric_weights(pairs, y_pred, sample_weight)
