@@ -35,13 +35,10 @@ def mix(layer, batch, partners, transformation, ops):
     Returns:
         The mixed batch, in the structure of the caller's.
     """
-    batch, transformation = _first_pairs(layer, batch, transformation, ops)
-    partners, _ = _first_pairs(layer, partners, {}, ops, of=batch)
+    batch, partners, transformation = _first_pairs(
+        layer, batch, partners, transformation, ops
+    )
     weights = _label_coefficients(layer, transformation, ops)
-
-    def mix_input(leaf, partner_leaf):
-        dtype = input_dtype(layer, leaf)
-        return layer.mix_rows(leaf, partner_leaf, transformation, dtype, ops)
 
     def mix_label(leaf, partner_leaf):
         own = labels.encode(leaf, layer.num_classes, ops)
@@ -56,7 +53,7 @@ def mix(layer, batch, partners, transformation, ops):
         return mixing.interpolate(leaf, partner_leaf, weights, dtype, ops)
 
     return batch.pack(
-        map_leaves(mix_input, batch.inputs, partners.inputs),
+        _mix_inputs(layer, batch, partners, transformation, ops),
         map_leaves(mix_label, batch.labels, partners.labels),
         map_leaves(mix_label, batch.masks, partners.masks),
         map_leaves(mix_weight, batch.sample_weight, partners.sample_weight),
@@ -77,12 +74,9 @@ def pair(layer, batch, partners, transformation, ops):
         The mixed inputs and a `PairedLabels`.
     """
     rows_before = ops.shape(batches.leaves_of(batch.inputs)[0])[0]
-    batch, transformation = _first_pairs(layer, batch, transformation, ops)
-    partners, _ = _first_pairs(layer, partners, {}, ops, of=batch)
-
-    def mix_input(leaf, partner_leaf):
-        dtype = input_dtype(layer, leaf)
-        return layer.mix_rows(leaf, partner_leaf, transformation, dtype, ops)
+    batch, partners, transformation = _first_pairs(
+        layer, batch, partners, transformation, ops
+    )
 
     def repeat(leaf):
         return mixing.repeat_rows(leaf, layer.num_interpolations, ops)
@@ -101,7 +95,8 @@ def pair(layer, batch, partners, transformation, ops):
 
     weights = ops.reshape(_label_coefficients(layer, transformation, ops), (-1,))
     rows_after = ops.cast(ops.shape(weights)[0], "float32")
-    return map_leaves(mix_input, batch.inputs, partners.inputs), PairedLabels(
+    mixed = _mix_inputs(layer, batch, partners, transformation, ops)
+    return mixed, PairedLabels(
         own=map_leaves(own_or_mask, batch.labels, partners.labels),
         partner=map_leaves(partner_or_mask, batch.labels, partners.labels),
         coefficients=weights,
@@ -158,20 +153,26 @@ def _num_pairs(layer, num_rows, ops=None):
     return max(1, pairs) if isinstance(pairs, int) else ops.maximum(pairs, 1)
 
 
-def _first_pairs(layer, batch, transformation, ops, of=None):
-    """Cuts a batch and a transformation down to what `keep_batch_size` leaves.
+def _mix_inputs(layer, batch, partners, transformation, ops):
+    def mix_input(leaf, partner_leaf):
+        dtype = input_dtype(layer, leaf)
+        return layer.mix_rows(leaf, partner_leaf, transformation, dtype, ops)
 
-    With `of`, down to the rows of that batch, which has been cut already.
-    """
+    return map_leaves(mix_input, batch.inputs, partners.inputs)
+
+
+def _first_pairs(layer, batch, partners, transformation, ops):
+    """Cuts all three down to the pairs that `keep_batch_size` leaves."""
     if not layer.keep_batch_size:
-        return batch, transformation
-    num_rows = ops.shape(batches.leaves_of((of or batch).inputs)[0])[0]
-    count = _num_pairs(layer, num_rows, ops) if of is None else num_rows
+        return batch, partners, transformation
+    num_rows = ops.shape(batches.leaves_of(batch.inputs)[0])[0]
+    count = _num_pairs(layer, num_rows, ops)
 
     def first(leaf):
         return leaf[:count]
 
-    return _map_batch(first, batch), map_leaves(first, transformation)
+    cut = (_map_batch(first, each) for each in (batch, partners))
+    return *cut, map_leaves(first, transformation)
 
 
 def _map_batch(function, batch):

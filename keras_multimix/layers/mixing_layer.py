@@ -94,8 +94,6 @@ class MixingLayer(keras.layers.Layer):
         # Refused here, before Keras turns lists into tensors or traces anything.
         if training is not False:
             self._validate(batch)
-            if not any(map(_is_symbolic, batch.leaves)):
-                random_state.check_step(self.random_state, step)
         # NumPy batches, and tf.data's under another backend, stay what they are.
         if self._namespace(batch.leaves, step) is not keras_ops:
             training = True if training is None else training
@@ -109,6 +107,7 @@ class MixingLayer(keras.layers.Layer):
         batch = batches.split(x, y, sample_weight)
         if not training:
             return batch.pack(*batch.parts)
+        random_state.check_step(self.random_state, step)
         ops = self._namespace(batch.leaves, step)
         transformation = self._draw(batch, step, ops)
         partners = applying.take_partners(self, batch, transformation, ops)
@@ -312,10 +311,6 @@ def _check_pairing(value):
     if not callable(value):
         check_choice("pairing", value, pairing.PAIRINGS)
     return value
-
-
-def _is_symbolic(leaf):
-    return isinstance(leaf, keras.KerasTensor)
 
 
 def _check_same_shapes(batch, partners):

@@ -122,3 +122,20 @@ def test_a_mask_of_the_inputs_does_not_pass():
     masked = keras.layers.Masking()(inputs)
     outputs = keras.layers.LSTM(2)(MultiMix()(masked))
     assert keras.Model(inputs, outputs).output_shape == (None, 2)
+
+
+def test_inference_needs_no_step_where_calls_cannot_be_counted(rng):
+    class Holder(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.mixing = MixUp(seed=0)
+
+        def call(self, x):
+            return self.mixing(x)
+
+    model = Holder()
+    x = helpers.tensors(rng.normal(size=(4, 3)).astype("float32"))
+    for how in helpers.compilations():
+        same = helpers.compiled(lambda x: model(x, training=False), how)(x)
+        np.testing.assert_array_equal(helpers.in_numpy(same), helpers.in_numpy(x))
+    assert helpers.state(model.mixing)[2] == 0
