@@ -235,6 +235,22 @@ def in_tensorflow_dataset():
     return False
 
 
+def replica_index():
+    """Returns which of several replicas or ranks this is, or None where it is alone.
+
+    Under `tf.distribute` the replica's number in its sync group, a tensor or an int;
+    under `torch.distributed` the process's rank. JAX draws for the global batch.
+    """
+    tf = sys.modules.get("tensorflow")
+    if tf is not None and hasattr(tf, "distribute") and tf.distribute.has_strategy():
+        context = tf.distribute.get_replica_context()
+        return None if context is None else context.replica_id_in_sync_group
+    distributed = sys.modules.get("torch.distributed")
+    if distributed is not None and distributed.is_available():
+        return distributed.get_rank() if distributed.is_initialized() else None
+    return None
+
+
 def without_autograph(method):
     """Decorates a method that a `tf.data` map may call, to run it as it stands.
 

@@ -15,6 +15,9 @@ from keras_multimix.errors import invalid
 _COUNTING = threading.Lock()
 _ONE_CALL = np.array([0, 0, 1], dtype="int32")
 _MAX_STEP = 2**31 - 1
+# A seed of up to 32 bits leaves the key's second word to the replicas; a multiple of a
+# large odd number keeps those of longer seeds apart from their neighbours' too.
+_REPLICAS_APART = 123_457
 
 
 def resolve_seed(seed):
@@ -50,9 +53,9 @@ def state_at(variable, step):
         ValueError: If `step` is no integer in [0, 2 ** 31), or if it is missing
             where calls cannot be counted.
     """
-    if step is None:
-        return _count(variable)
-    return _with_step(variable, step)
+    state = _count(variable) if step is None else _with_step(variable, step)
+    replica = namespaces.replica_index()
+    return state if replica is None else _with_replica(state, replica)
 
 
 def check_step(variable, step):
@@ -106,6 +109,17 @@ def _with_step(variable, step):
         state = keras_ops.convert_to_tensor(variable)
     last = ops.reshape(ops.cast(step if value is None else value, "int32"), (1,))
     return ops.concatenate([ops.convert_to_tensor(state[:2]), last], axis=0)
+
+
+def _with_replica(state, replica):
+    """Folds a replica's index into the key: no two replicas draw the same."""
+    if namespaces.is_array(state) and isinstance(replica, int):
+        return state ^ np.array([0, replica * _REPLICAS_APART, 0], dtype="int32")
+    ops = namespaces.namespace_of([state, replica])
+    word = ops.cast(replica, "int32") * _REPLICAS_APART
+    zero = ops.zeros_like(word)
+    folded = ops.concatenate([ops.reshape(w, (1,)) for w in (zero, word, zero)], axis=0)
+    return ops.bitwise_xor(namespaces.adopt(state, ops), folded)
 
 
 def _count(variable):
