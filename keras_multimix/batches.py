@@ -210,6 +210,13 @@ def _check_array(name, leaf):
             received=f"dtype {dtype}",
             fix="encode strings and objects as numbers first",
         )
+    if getattr(leaf.shape, "rank", 0) is None:
+        raise invalid(
+            name,
+            expected="tensors whose number of axes is known",
+            received="a tensor of unknown rank",
+            fix="set it with `tensor.set_shape` before mixing",
+        )
     if len(leaf.shape) == 0:
         raise invalid(
             name,

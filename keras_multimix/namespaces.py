@@ -66,10 +66,9 @@ def tensorflow_ops():
     import tensorflow as tf
 
     def shape(x):
-        dynamic = tf.shape(x)
         return tuple(
-            dynamic[axis] if size is None else size
-            for axis, size in enumerate(x.shape.as_list())
+            tf.shape(x)[axis] if size is None else size
+            for axis, size in enumerate(tuple(x.shape))
         )
 
     def take(x, indices, axis=0):
@@ -138,8 +137,12 @@ def namespace_of(leaves):
 
     Returns:
         NumPy's if all are NumPy arrays, TensorFlow's if one is a TensorFlow tensor
-        and another backend runs, and `keras.ops` in every other case.
+        (or its graph is being built) and another backend runs, and `keras.ops` in
+        every other case.
     """
+    if in_graph_beside_state():
+        on_tensorflow = keras.backend.backend() == "tensorflow"
+        return keras_ops if on_tensorflow else tensorflow_ops()
     if all(is_array(leaf) for leaf in leaves):
         return numpy_ops
     if keras.backend.backend() != "tensorflow" and any(
@@ -222,11 +225,17 @@ def in_jit_without_state(variable):
     return probe.original_scope is None
 
 
-def in_tensorflow_dataset():
-    """Whether TensorFlow is building a function of a `tf.data` pipeline just now."""
+def in_graph_beside_state():
+    """Whether TensorFlow is building a graph that cannot hold a layer's state well.
+
+    A `tf.data` pipeline runs its functions from many threads, outside of any training
+    step; and under another backend no TensorFlow graph knows the backend's variables.
+    """
     tf = sys.modules.get("tensorflow")
     if tf is None or not hasattr(tf, "inside_function") or not tf.inside_function():
         return False
+    if keras.backend.backend() != "tensorflow":
+        return True
     graph = tf.compat.v1.get_default_graph()
     while graph is not None:
         if getattr(graph, "name", "").startswith("Dataset_"):

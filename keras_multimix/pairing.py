@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_multimix import randomness
+from keras_multimix import namespaces, randomness
 from keras_multimix.errors import invalid
 
 PAIRINGS = ("shuffle", "roll", "mirror", "same_class", "neighbors")
@@ -93,6 +93,8 @@ def neighbor_candidates(features, ops):
     """
     num_rows = ops.shape(features)[0]
     rows = ops.arange(num_rows, dtype="int32")
+    # Far from the origin the differences of squares below would drown in rounding.
+    features = features - ops.sum(features, axis=0) / ops.cast(num_rows, "float32")
     # ‖a − b‖² = ‖a‖² + ‖b‖² − 2ab; ‖a‖² is the same along a row and changes no order.
     squares = ops.sum(features * features, axis=1)
     products = ops.matmul(features, ops.transpose(features))
@@ -110,15 +112,16 @@ def callable_seed(state, ops):
     return randomness.uniform_integers(words, 31, ops)[0]
 
 
-def check_partners(partners, num_rows):
-    """Refuses what a callable pairing returned unless it is integer, shape `(B,)`.
+def check_partners(partners, num_rows, what="the result of the callable `pairing`"):
+    """Refuses partners unless they are row numbers, one for each row.
 
     Args:
-        partners: What the callable returned.
+        partners: What a caller's function returned, or a caller passed.
         num_rows: B, where it is known; else None.
+        what: What the message calls it.
 
     Raises:
-        ValueError: If the shape or dtype is another.
+        ValueError: If the shape or dtype is another, or a row is not there.
     """
     shape = tuple(getattr(partners, "shape", ()) or ())
     dtype = str(getattr(partners, "dtype", type(partners).__name__))
@@ -127,9 +130,19 @@ def check_partners(partners, num_rows):
     )
     if len(shape) != 1 or wrong_rows or "int" not in dtype:
         raise invalid(
-            "the result of the callable `pairing`",
+            what,
             expected="one row number for each row: an integer array of shape "
             f"({'batch' if num_rows is None else num_rows},)",
             received=f"shape {shape}, dtype {dtype}",
             fix="return the partner's row for each row of the batch",
+        )
+    values = namespaces.readable(partners)
+    if values is None or num_rows is None or not values.size:
+        return
+    if values.min() < 0 or values.max() >= num_rows:
+        raise invalid(
+            what,
+            expected=f"row numbers from 0 to {num_rows - 1}",
+            received=f"values from {values.min()} to {values.max()}",
+            fix="return row numbers of this batch",
         )

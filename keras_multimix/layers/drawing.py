@@ -41,20 +41,31 @@ def check_transformation(layer, batch, transformation):
         transformation: What the caller passed.
 
     Raises:
-        ValueError: If an entry is missing or of another shape.
+        ValueError: If an entry is missing or of another shape, or out of range.
     """
     given = transformation if isinstance(transformation, dict) else {}
     num_rows = batches.leaves_of(batch.inputs)[0].shape[0]
     for key, shape in layer.transformation_shapes(num_rows).items():
         value = given.get(key)
-        received = None if value is None else tuple(value.shape)
+        received = tuple(value.shape) if namespaces.is_tensor(value) else None
         if received is None or not same_shape(received, shape):
             raise invalid(
                 f"transformation, entry {key!r}",
                 expected=f"an array of shape {shape}",
-                received="none" if value is None else f"shape {received}",
+                received=f"{value!r:.60}" if received is None else f"shape {received}",
                 fix="pass what `get_random_transformation` returns for such a batch",
             )
+    entry = "transformation, entry 'partner'"
+    pairing.check_partners(given["partner"], num_rows, entry)
+    weights = namespaces.readable(given["coefficients"])
+    # Negated, so that a NaN is refused too.
+    if weights is not None and not ((weights >= 0) & (weights <= 1)).all():
+        raise invalid(
+            "transformation, entry 'coefficients'",
+            expected="λ between 0 and 1",
+            received=f"values from {weights.min()} to {weights.max()}",
+            fix="pass the weight of each row, the partner has the rest",
+        )
 
 
 def same_shape(first, second):

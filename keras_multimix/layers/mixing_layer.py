@@ -250,8 +250,15 @@ class MixingLayer(keras.layers.Layer):
     # Inside -------------------------------------------------------------------
 
     def _draw(self, batch, step, ops):
+        before = namespaces.concrete(self.random_state)
         state = random_state.state_at(self.random_state, step)
-        return drawing.draw(self, batch, state, ops)
+        try:
+            return drawing.draw(self, batch, state, ops)
+        except Exception:
+            # The caller's own `pairing` may fail: then nothing has been drawn.
+            if before is not None:
+                self.random_state.assign(before)
+            raise
 
     def _namespace(self, leaves, step=None):
         # A step that is traced leaves no choice: its draws are made where it is.
@@ -314,6 +321,15 @@ def _check_pairing(value):
 
 
 def _check_same_shapes(batch, partners):
+    try:
+        keras.tree.assert_same_structure(batch.parts, partners.parts)
+    except (ValueError, TypeError) as error:
+        raise invalid(
+            "`partner_data`",
+            expected="the structure of `data`",
+            received=f"another one: {error}"[:300],
+            fix="pass two batches alike",
+        ) from None
     shapes, partner_shapes = (
         [tuple(leaf.shape) for leaf in each.leaves] for each in (batch, partners)
     )

@@ -123,11 +123,10 @@ def _with_replica(state, replica):
 
 
 def _count(variable):
-    if namespaces.in_tensorflow_dataset():
+    if namespaces.in_graph_beside_state():
         import tensorflow as tf
 
-        # A pipeline runs its function from many threads and outside of any training
-        # step: it counts on the host, one thread at a time.
+        # Such a graph counts on the host, one thread at a time.
         state = tf.numpy_function(lambda: _count_on_host(variable), [], tf.int32)
         state.set_shape((3,))
         return state
