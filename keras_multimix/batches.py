@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 from keras import tree
 
 from keras_multimix.errors import invalid
@@ -185,8 +186,10 @@ _ID_DTYPES = ("int32", "int64", "uint32", "uint64")
 def _check_array(name, leaf):
     kind = type(leaf).__name__
     sparse = bool(getattr(leaf, "sparse", False)) or getattr(leaf, "is_sparse", False)
-    if sparse or any(
-        word in kind for word in ("Ragged", "Sparse", "BCOO", "csr", "coo")
+    if (
+        sparse
+        or type(leaf).__module__.startswith("scipy.sparse")
+        or any(word in kind for word in ("Ragged", "Sparse", "BCOO"))
     ):
         raise invalid(
             name,
@@ -201,6 +204,13 @@ def _check_array(name, leaf):
             expected="arrays or tensors",
             received=f"{leaf!r:.60} of type {kind}",
             fix="convert it, for instance with `numpy.asarray`",
+        )
+    if isinstance(leaf, np.ma.MaskedArray):
+        raise invalid(
+            name,
+            expected="arrays whose values are all there",
+            received="a NumPy masked array",
+            fix="fill it first, `array.filled(value)`",
         )
     dtype = dtype_of(leaf)
     if not any(word in dtype for word in ("float", "int", "bool", "complex")):

@@ -37,7 +37,7 @@ numpy_ops = SimpleNamespace(
     flip=np.flip,
     floor_divide=np.floor_divide,
     left_shift=np.left_shift,
-    matmul=np.matmul,
+    map=lambda f, xs: np.stack([f(x) for x in xs]),
     maximum=np.maximum,
     minimum=np.minimum,
     mod=np.mod,
@@ -50,7 +50,6 @@ numpy_ops = SimpleNamespace(
     sqrt=np.sqrt,
     sum=np.sum,
     take=np.take,
-    transpose=np.transpose,
     where=np.where,
     zeros_like=np.zeros_like,
 )
@@ -93,7 +92,7 @@ def tensorflow_ops():
         flip=lambda x, axis: tf.reverse(x, [axis]),
         floor_divide=tf.math.floordiv,
         left_shift=tf.bitwise.left_shift,
-        matmul=tf.matmul,
+        map=tf.map_fn,
         maximum=tf.maximum,
         minimum=tf.minimum,
         mod=mod,
@@ -106,17 +105,32 @@ def tensorflow_ops():
         sqrt=tf.sqrt,
         sum=lambda x, axis: tf.reduce_sum(x, axis),
         take=take,
-        transpose=tf.transpose,
         where=tf.where,
         zeros_like=tf.zeros_like,
     )
 
 
+def _imported_tensorflow():
+    """Returns TensorFlow if it has been imported and can matter here, else None."""
+    if _torch_is_compiling():
+        return None  # no TensorFlow graph holds a call that PyTorch traces
+    tf = sys.modules.get("tensorflow")
+    # While another thread is importing it, its last names are not there yet.
+    return tf if hasattr(tf, "is_tensor") and hasattr(tf, "autograph") else None
+
+
+def _torch_is_compiling():
+    if keras.backend.backend() != "torch":
+        return False
+    import torch
+
+    return torch.compiler.is_compiling()
+
+
 def is_tensorflow_tensor(x):
     """Whether `x` is a TensorFlow tensor, without importing TensorFlow to ask."""
-    tf = sys.modules.get("tensorflow")
-    # A half-imported TensorFlow (another thread is at it) has no `is_tensor` yet.
-    return tf is not None and hasattr(tf, "is_tensor") and tf.is_tensor(x)
+    tf = _imported_tensorflow()
+    return tf is not None and tf.is_tensor(x)
 
 
 def is_array(x):
@@ -231,8 +245,8 @@ def in_graph_beside_state():
     A `tf.data` pipeline runs its functions from many threads, outside of any training
     step; and under another backend no TensorFlow graph knows the backend's variables.
     """
-    tf = sys.modules.get("tensorflow")
-    if tf is None or not hasattr(tf, "inside_function") or not tf.inside_function():
+    tf = _imported_tensorflow()
+    if tf is None or not tf.inside_function():
         return False
     if keras.backend.backend() != "tensorflow":
         return True
@@ -250,8 +264,8 @@ def replica_index():
     Under `tf.distribute` the replica's number in its sync group, a tensor or an int;
     under `torch.distributed` the process's rank. JAX draws for the global batch.
     """
-    tf = sys.modules.get("tensorflow")
-    if tf is not None and hasattr(tf, "distribute") and tf.distribute.has_strategy():
+    tf = _imported_tensorflow()
+    if tf is not None and tf.distribute.has_strategy():
         context = tf.distribute.get_replica_context()
         return None if context is None else context.replica_id_in_sync_group
     distributed = sys.modules.get("torch.distributed")
@@ -269,8 +283,8 @@ def without_autograph(method):
 
     @functools.wraps(method)
     def call(*args, **kwargs):
-        tf = sys.modules.get("tensorflow")
-        if tf is None or not hasattr(tf, "autograph"):
+        tf = _imported_tensorflow()
+        if tf is None:
             return method(*args, **kwargs)
         return tf.autograph.experimental.do_not_convert(method)(*args, **kwargs)
 

@@ -91,14 +91,14 @@ def neighbor_candidates(features, ops):
         features: float32 tensor of shape `(B, d)`.
         ops: Its namespace.
     """
-    num_rows = ops.shape(features)[0]
-    rows = ops.arange(num_rows, dtype="int32")
-    # Far from the origin the differences of squares below would drown in rounding.
-    features = features - ops.sum(features, axis=0) / ops.cast(num_rows, "float32")
-    # ‖a − b‖² = ‖a‖² + ‖b‖² − 2ab; ‖a‖² is the same along a row and changes no order.
-    squares = ops.sum(features * features, axis=1)
-    products = ops.matmul(features, ops.transpose(features))
-    distances = squares[None, :] - 2.0 * products
+    rows = ops.arange(ops.shape(features)[0], dtype="int32")
+
+    def squared_distances(row):
+        # ‖a‖² + ‖b‖² − 2ab would be faster, but it drowns in rounding where the
+        # distances are small beside the values.
+        return ops.sum((features - row) ** 2, axis=1)
+
+    distances = ops.map(squared_distances, features)
     itself = rows[:, None] == rows[None, :]
     distances = ops.where(itself, np.float32(np.inf), distances)
     order = ops.argsort(ops.argsort(distances))

@@ -61,14 +61,14 @@ class CutMix(MixingLayer):
         for leaf, size in zip(
             batches.leaves_of(batch.inputs) + masks, sizes, strict=True
         ):
-            known = size is not None and all(
+            fits = size is not None and all(
                 None in pair or pair[0] == pair[1]
                 for pair in zip(size, sizes[0] or (), strict=False)
             )
-            if not known:
+            if not fits or 0 in size:
                 raise invalid(
                     "batch for CutMix",
-                    expected="images and masks of one height and width"
+                    expected="images and masks of one height and width, 1 or more"
                     + (f", {sizes[0]}" if sizes[0] else " (axes 1 and 2)"),
                     received=f"shape {tuple(leaf.shape)}",
                     fix="resize them alike, or use MixUp for data without pixels",

@@ -250,14 +250,13 @@ class MixingLayer(keras.layers.Layer):
     # Inside -------------------------------------------------------------------
 
     def _draw(self, batch, step, ops):
-        before = namespaces.concrete(self.random_state)
         state = random_state.state_at(self.random_state, step)
         try:
             return drawing.draw(self, batch, state, ops)
         except Exception:
             # The caller's own `pairing` may fail: then nothing has been drawn.
-            if before is not None:
-                self.random_state.assign(before)
+            if step is None:
+                random_state.take_back(self.random_state, state)
             raise
 
     def _namespace(self, leaves, step=None):

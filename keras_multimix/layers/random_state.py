@@ -87,6 +87,23 @@ def check_step(variable, step):
     check_count("step", value, minimum=0, maximum=_MAX_STEP)
 
 
+def take_back(variable, state):
+    """Takes back the count of a call that failed.
+
+    Unless another thread has counted since: its number must not come twice.
+
+    Args:
+        variable: The layer's state.
+        state: What `state_at` returned to that call.
+    """
+    if not namespaces.is_array(state):
+        return
+    with _COUNTING:
+        now = namespaces.concrete(variable)
+        if now is not None and now[2] == (state + _ONE_CALL)[2]:
+            variable.assign(now - _ONE_CALL)
+
+
 def _check_traced_step(step):
     if len(step.shape) != 0 or "int" not in str(step.dtype):
         raise invalid(

@@ -1,5 +1,7 @@
 """Pairings that look at the rows, and callables: which partners, how often."""
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -147,3 +149,42 @@ def test_a_callable_that_is_refused_moves_no_state(rng):
     with pytest.raises(ValueError, match="one row number for each row"):
         layer(rng.normal(size=(4, 2)))
     assert helpers.state(layer) == [1, 0, 0]
+
+
+@pytest.mark.parametrize("distance", [100.0, 1000.0])
+def test_neighbors_in_clusters_far_apart(rng, distance):
+    centres = np.repeat([[-distance], [distance]], 16, axis=0)
+    x = (rng.normal(size=(32, 10)) * 0.1 + centres).astype("float32")
+    drawn = partners(MixUp(pairing="neighbors", seed=0), x, 5)
+    wrong = [set(drawn[:, row]) - set(near) for row, near in enumerate(nearest(x))]
+    assert not any(wrong)
+
+
+def test_a_callable_that_fails_in_one_thread_makes_no_other_draw_twice():
+    called, go_on = threading.Event(), threading.Event()
+
+    def pairing(x, y, seed):
+        if len(x) == 3:
+            called.set()
+            go_on.wait(timeout=60)
+            raise ValueError("the caller's own")
+        return np.arange(len(x))
+
+    layer = MixUp(pairing=pairing, seed=1)
+
+    def draw():
+        drawn = layer.get_random_transformation(np.zeros((4, 1), "float32"))
+        return float(drawn["coefficients"][0, 0])
+
+    def fail():
+        with pytest.raises(ValueError, match="the caller's own"):
+            layer(np.zeros((3, 1), "float32"))
+
+    failing = threading.Thread(target=fail)
+    failing.start()
+    assert called.wait(timeout=60)
+    drawn = [draw() for _ in range(3)]
+    go_on.set()
+    failing.join()
+    drawn += [draw() for _ in range(3)]
+    assert len(set(drawn)) == 6
