@@ -149,11 +149,12 @@ def is_integer(leaf):
     return "int" in dtype_of(leaf)
 
 
-def check_batch(batch):
+def check_batch(batch, ids_allowed=False):
     """Refuses what cannot be mixed, whatever the method.
 
     Args:
         batch: A `Batch`.
+        ids_allowed: True where the inputs themselves are not mixed.
 
     Raises:
         ValueError: For a part that is no dense numeric array, an input without a
@@ -166,15 +167,16 @@ def check_batch(batch):
     for name, part in zip(_PART_NAMES, batch.parts, strict=True):
         for leaf in leaves_of(part):
             _check_array(name, leaf)
-    for leaf in leaves_of(batch.inputs):
+    for leaf in () if ids_allowed else leaves_of(batch.inputs):
         if dtype_of(leaf) in _ID_DTYPES and len(leaf.shape) <= 2:
             raise invalid(
                 "inputs",
                 expected="quantities, which can be averaged",
                 received=f"integers of dtype {dtype_of(leaf)} and shape "
                 f"{tuple(leaf.shape)}, which look like token or category ids",
-                fix="mix after the embedding layer; if they are quantities, cast "
-                "them to float32",
+                fix="mix after the embedding layer, "
+                '`MixupModel(..., mix_at=["name of the embedding layer"])`; if they '
+                "are quantities, cast them to float32",
             )
     _check_rows(batch)
 

@@ -17,6 +17,7 @@ MAX_INTERPOLATIONS = 1 << 16  # K * 2 ** bits must fit an int32, see below
 
 _CELL_BITS = 14
 _NUM_CELLS = 1 << _CELL_BITS
+NUM_QUANTILES = _NUM_CELLS + 1
 
 
 @functools.lru_cache(maxsize=64)
@@ -45,6 +46,12 @@ def quantile_table(alpha):
     table = np.concatenate([lower, 1.0 - lower[-2::-1]]).astype("float32")
     table.flags.writeable = False
     return table
+
+
+def quantiles(alpha):
+    """Returns `quantile_table(alpha)`, and for α = 0 the table that gives λ = 1."""
+    table = quantile_table(alpha)
+    return np.ones(NUM_QUANTILES, "float32") if table is None else table
 
 
 def draw_indices(draw_ids, num_interpolations, sampling, ops):

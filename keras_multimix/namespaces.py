@@ -104,6 +104,7 @@ def tensorflow_ops():
         sort=lambda x, axis=-1: tf.sort(x, axis=axis),
         sqrt=tf.sqrt,
         sum=lambda x, axis: tf.reduce_sum(x, axis),
+        switch=tf.switch_case,
         take=take,
         where=tf.where,
         zeros_like=tf.zeros_like,
@@ -224,6 +225,36 @@ def adopt(x, ops):
         return keras_ops.convert_to_tensor(x)
     value = concrete(x)
     return ops.convert_to_tensor(x if value is None else value)
+
+
+def switch(index, branches, ops):
+    """Returns what one of several branches returns; only that one runs.
+
+    Args:
+        index: Which one, an integer or an integer scalar tensor.
+        branches: Functions without arguments, whose results are alike: tensors of the
+            same shapes and dtypes in the same structure, with None in the same places.
+        ops: The namespace of the results.
+    """
+    value = concrete(index)
+    if value is not None:
+        return branches[int(value)]()
+    results = []
+
+    def tensors_of(branch):
+        def run():
+            results.append(branch())
+            return [
+                leaf for leaf in keras.tree.flatten(results[-1]) if leaf is not None
+            ]
+
+        return run
+
+    # Compilers take branches that return tensors, and nothing but tensors.
+    tensors = iter(ops.switch(index, [tensors_of(branch) for branch in branches]))
+    return keras.tree.map_structure(
+        lambda leaf: None if leaf is None else next(tensors), results[0]
+    )
 
 
 def in_jit_without_state(variable):

@@ -8,6 +8,7 @@ import pathlib
 import pkgutil
 import re
 
+import keras
 import pytest
 
 import keras_multimix
@@ -30,7 +31,10 @@ def test_docstring_examples_run(name):
 @pytest.mark.parametrize("name", keras_multimix.__all__)
 def test_public_classes_show_an_example_and_their_errors(name):
     docstring = inspect.getdoc(getattr(keras_multimix, name))
-    for part in (">>>", "Args:", "Returns:", "Raises:", "References:"):
+    parts = [">>>", "Args:", "Raises:", "References:"]
+    if not issubclass(getattr(keras_multimix, name), keras.callbacks.Callback):
+        parts.append("Returns:")
+    for part in parts:
         assert part in docstring
 
 

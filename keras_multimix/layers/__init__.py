@@ -3,5 +3,6 @@
 from keras_multimix.layers.cut_mix import CutMix
 from keras_multimix.layers.mix_up import MixUp
 from keras_multimix.layers.multi_mix import MultiMix
+from keras_multimix.layers.random_mix import RandomMix
 
-__all__ = ["CutMix", "MixUp", "MultiMix"]
+__all__ = ["CutMix", "MixUp", "MultiMix", "RandomMix"]

@@ -7,26 +7,27 @@ from keras_multimix.batches import Batch, map_leaves
 from keras_multimix.paired_labels import PairedLabels
 
 
-def take_partners(layer, batch, transformation, ops):
+def take_partners(batch, rows, ops):
     """Returns the `Batch` of the partners' rows.
 
     Args:
-        layer: The `MixingLayer` that asks.
         batch: The `Batch` that holds them.
-        transformation: A dict with `"partner"`, their row numbers.
+        rows: Their row numbers.
         ops: The namespace of both.
     """
-    rows = transformation["partner"]
-    if layer.keep_batch_size:
-        rows = rows[: _num_pairs(layer, ops.shape(rows)[0], ops)]
-    return _map_batch(lambda leaf: mixing.take_rows(leaf, rows, ops), batch)
+    return map_batch(lambda leaf: mixing.take_rows(leaf, rows, ops), batch)
+
+
+def map_batch(function, batch):
+    """Maps a function over the arrays of all parts of a `Batch`."""
+    return Batch(*(map_leaves(function, part) for part in batch.parts), batch.pack)
 
 
 def mix(layer, batch, partners, transformation, ops):
     """Mixes all parts of a batch.
 
     Args:
-        layer: The `MixingLayer` that says how.
+        layer: The `PairMixingLayer` that says how.
         batch: The `Batch`.
         partners: The `Batch` of the partners' rows.
         transformation: A dict of tensors, as `drawing.draw` returns it.
@@ -35,10 +36,7 @@ def mix(layer, batch, partners, transformation, ops):
     Returns:
         The mixed batch, in the structure of the caller's.
     """
-    batch, partners, transformation = _first_pairs(
-        layer, batch, partners, transformation, ops
-    )
-    weights = _label_coefficients(layer, transformation, ops)
+    weights = label_coefficients(layer, transformation, ops)
 
     def mix_label(leaf, partner_leaf):
         own = labels.encode(leaf, layer.num_classes, ops)
@@ -53,30 +51,36 @@ def mix(layer, batch, partners, transformation, ops):
         return mixing.interpolate(leaf, partner_leaf, weights, dtype, ops)
 
     return batch.pack(
-        _mix_inputs(layer, batch, partners, transformation, ops),
+        mix_inputs(layer, batch.inputs, partners.inputs, transformation, ops),
         map_leaves(mix_label, batch.labels, partners.labels),
         map_leaves(mix_label, batch.masks, partners.masks),
         map_leaves(mix_weight, batch.sample_weight, partners.sample_weight),
     )
 
 
-def pair(layer, batch, partners, transformation, ops):
-    """Mixes the inputs of a batch and pairs its labels.
+def mix_inputs(layer, inputs, partner_inputs, transformation, ops):
+    """Mixes a structure of inputs, or of hidden features, with that of the partners."""
+
+    def mix_input(leaf, partner_leaf):
+        dtype = input_dtype(layer, leaf)
+        return layer.mix_rows(leaf, partner_leaf, transformation, dtype, ops)
+
+    return map_leaves(mix_input, inputs, partner_inputs)
+
+
+def pair_labels(layer, batch, partners, transformation, ops):
+    """Repeats labels and weights in pairs, one for each mixed row.
 
     Args:
-        layer: The `MixingLayer` that says how.
-        batch: The `Batch`.
+        layer: The `PairMixingLayer` that says how.
+        batch: The `Batch`; its inputs are those that are mixed.
         partners: The `Batch` of the partners' rows.
         transformation: A dict of tensors, as `drawing.draw` returns it.
         ops: The namespace of all three.
 
     Returns:
-        The mixed inputs and a `PairedLabels`.
+        A `PairedLabels` without its `scale`.
     """
-    rows_before = ops.shape(batches.leaves_of(batch.inputs)[0])[0]
-    batch, partners, transformation = _first_pairs(
-        layer, batch, partners, transformation, ops
-    )
 
     def repeat(leaf):
         return mixing.repeat_rows(leaf, layer.num_interpolations, ops)
@@ -93,17 +97,36 @@ def pair(layer, batch, partners, transformation, ops):
             return repeat(partner_leaf)
         return own_or_mask(leaf, partner_leaf)
 
-    weights = ops.reshape(_label_coefficients(layer, transformation, ops), (-1,))
-    rows_after = ops.cast(ops.shape(weights)[0], "float32")
-    mixed = _mix_inputs(layer, batch, partners, transformation, ops)
-    return mixed, PairedLabels(
+    return PairedLabels(
         own=map_leaves(own_or_mask, batch.labels, partners.labels),
         partner=map_leaves(partner_or_mask, batch.labels, partners.labels),
-        coefficients=weights,
+        coefficients=ops.reshape(label_coefficients(layer, transformation, ops), (-1,)),
         own_weight=map_leaves(repeat, batch.sample_weight),
         partner_weight=map_leaves(repeat, partners.sample_weight),
-        scale=ops.cast(rows_before, "float32") / rows_after,
+        scale=None,
     )
+
+
+def first_pairs(layer, structure, num_rows, ops):
+    """Returns the rows of a structure that `keep_batch_size` leaves."""
+    if not layer.keep_batch_size:
+        return structure
+    count = num_pairs(layer, num_rows, ops)
+    return map_leaves(lambda leaf: leaf[:count] if len(leaf.shape) else leaf, structure)
+
+
+def num_pairs(layer, num_rows, ops=None):
+    """Returns how many of the rows of a batch are mixed with their partners."""
+    if not layer.keep_batch_size:
+        return num_rows
+    pairs = num_rows // layer.num_interpolations
+    return max(1, pairs) if isinstance(pairs, int) else ops.maximum(pairs, 1)
+
+
+def label_coefficients(layer, transformation, ops):
+    """Returns the weights of the rows' own labels, `(B, K)`."""
+    weights = transformation["coefficients"]
+    return weights if layer.mix_labels else ops.cast(weights >= 0.5, "float32")
 
 
 def output_spec(layer, batch):
@@ -118,7 +141,7 @@ def output_spec(layer, batch):
         count, times = leaf.shape[0], layer.num_interpolations
         if count is None:
             return None
-        return (_num_pairs(layer, count) if layer.keep_batch_size else count) * times
+        return num_pairs(layer, count) * times
 
     def spec_input(leaf):
         dtype = input_dtype(layer, leaf)
@@ -146,39 +169,3 @@ def input_dtype(layer, leaf):
     dtype = batches.dtype_of(leaf)
     whole = "int" in dtype or dtype == "bool"
     return layer.compute_dtype if whole else dtype
-
-
-def _num_pairs(layer, num_rows, ops=None):
-    pairs = num_rows // layer.num_interpolations
-    return max(1, pairs) if isinstance(pairs, int) else ops.maximum(pairs, 1)
-
-
-def _mix_inputs(layer, batch, partners, transformation, ops):
-    def mix_input(leaf, partner_leaf):
-        dtype = input_dtype(layer, leaf)
-        return layer.mix_rows(leaf, partner_leaf, transformation, dtype, ops)
-
-    return map_leaves(mix_input, batch.inputs, partners.inputs)
-
-
-def _first_pairs(layer, batch, partners, transformation, ops):
-    """Cuts all three down to the pairs that `keep_batch_size` leaves."""
-    if not layer.keep_batch_size:
-        return batch, partners, transformation
-    num_rows = ops.shape(batches.leaves_of(batch.inputs)[0])[0]
-    count = _num_pairs(layer, num_rows, ops)
-
-    def first(leaf):
-        return leaf[:count]
-
-    cut = (_map_batch(first, each) for each in (batch, partners))
-    return *cut, map_leaves(first, transformation)
-
-
-def _map_batch(function, batch):
-    return Batch(*(map_leaves(function, part) for part in batch.parts), batch.pack)
-
-
-def _label_coefficients(layer, transformation, ops):
-    weights = transformation["coefficients"]
-    return weights if layer.mix_labels else ops.cast(weights >= 0.5, "float32")

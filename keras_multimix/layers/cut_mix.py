@@ -5,11 +5,11 @@ import keras
 from keras_multimix import batches, mixing, namespaces, randomness
 from keras_multimix.coefficients import draw_indices
 from keras_multimix.errors import invalid
-from keras_multimix.layers.mixing_layer import MixingLayer
+from keras_multimix.layers.pair_mixing_layer import PairMixingLayer
 
 
 @keras.saving.register_keras_serializable(package="keras_multimix")
-class CutMix(MixingLayer):
+class CutMix(PairMixingLayer):
     """Pastes a box of the partner into each row and mixes labels by the pixels' share.
 
     The box covers a share of about 1 − λ of the image, λ ~ Beta(α, α), and lies
@@ -53,6 +53,7 @@ class CutMix(MixingLayer):
 
     def check(self, batch):
         """Refuses inputs and masks that do not share one height and width."""
+        super().check(batch)
         sizes = [self._size(leaf) for leaf in batches.leaves_of(batch.inputs)]
         masks = batches.leaves_of(batch.masks) + [
             leaf for leaf in batches.leaves_of(batch.labels) if len(leaf.shape) >= 4
@@ -81,12 +82,19 @@ class CutMix(MixingLayer):
             len(leaf.shape) >= 4 or tuple(leaf.shape[1:3]) == size
         )
 
-    def draw_mixture(self, batch, draw_ids, state, ops):
+    def draw_mixture(self, mixed, draw_ids, state, ops):
         """Draws the boxes; the coefficients are their exact shares of the pixels."""
-        drawn = super().draw_mixture(batch, draw_ids, state, ops)["coefficients"]
-        image = batches.leaves_of(batch.inputs)[0]
+        drawn = super().draw_mixture(mixed, draw_ids, state, ops)["coefficients"]
+        image = batches.leaves_of(mixed.inputs)[0]
         shape = image.shape if ops is namespaces.numpy_ops else ops.shape(image)
         size = [shape[axis] for axis in self._axes(image)]
+        if None in size:
+            raise invalid(
+                "mixing point for CutMix",
+                expected="features whose height and width are known",
+                received=f"shape {tuple(shape)}",
+                fix="give the model's input a fixed height and width, or use MixUp",
+            )
         sides = mixing.box_sizes(drawn, size, ops)
         positions = draw_indices(draw_ids, self.num_interpolations, self.sampling, ops)
         streams = (randomness.BOX_ROWS, randomness.BOX_COLUMNS)

@@ -4,12 +4,13 @@ from keras_multimix import batches, labels, namespaces, pairing
 from keras_multimix.errors import invalid
 
 
-def draw(layer, batch, state, ops):
+def draw(layer, batch, mixed, state, ops):
     """Draws a transformation for a batch from the state of one call.
 
     Args:
-        layer: The `MixingLayer` that says how.
+        layer: The `PairMixingLayer` that says how.
         batch: The `Batch`, which has been checked.
+        mixed: The same with the inputs that are mixed.
         state: int32 of shape `(3,)`: two key words and the step.
         ops: The namespace of the batch.
 
@@ -27,7 +28,7 @@ def draw(layer, batch, state, ops):
     draw_ids = pairing.draw_ids(layer.pairing, num_rows, draw_ops)
     drawn = {
         "partner": _draw_partners(layer, batch, state, num_rows, draw_ops, ops),
-        **layer.draw_mixture(batch, draw_ids, state, draw_ops),
+        **layer.draw_mixture(mixed, draw_ids, state, draw_ops),
     }
     return {key: namespaces.adopt(value, ops) for key, value in drawn.items()}
 
@@ -76,7 +77,7 @@ def same_shape(first, second):
 
 
 def _draw_partners(layer, batch, state, num_rows, draw_ops, ops):
-    if layer.alpha == 0:
+    if layer.always_plain:
         return draw_ops.arange(num_rows, dtype="int32")
     if callable(layer.pairing):
         return _call_pairing(layer.pairing, batch, state, num_rows, ops)

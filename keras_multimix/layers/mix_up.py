@@ -3,11 +3,11 @@
 import keras
 
 from keras_multimix import mixing
-from keras_multimix.layers.mixing_layer import MixingLayer
+from keras_multimix.layers.pair_mixing_layer import PairMixingLayer
 
 
 @keras.saving.register_keras_serializable(package="keras_multimix")
-class MixUp(MixingLayer):
+class MixUp(PairMixingLayer):
     """Mixes each row of a batch, and its label, with a partner's.
 
     `mixed = λ * x + (1 - λ) * x[partner]` with λ ~ Beta(α, α), and the same λ and

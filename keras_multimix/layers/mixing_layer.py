@@ -1,69 +1,29 @@
-"""The layer that all mixing layers are: arguments, call forms, random state."""
+"""What all mixing layers are: call forms, random state, what a model needs."""
+
+import dataclasses
 
 import keras
 from keras import ops as keras_ops
 
-from keras_multimix import batches, coefficients, labels, namespaces, pairing
-from keras_multimix.arguments import (
-    check_alpha,
-    check_choice,
-    check_count,
-    check_flag,
-)
+from keras_multimix import batches, labels, mixing, namespaces
 from keras_multimix.errors import invalid
 from keras_multimix.layers import applying, drawing, random_state
+from keras_multimix.layers.paired_batch import PairedBatch
 
 
 class MixingLayer(keras.layers.Layer):
     """Base class of the layers that mix each row of a batch with a partner.
 
-    A subclass says how a leaf of rows and a leaf of partners become mixed rows, in
-    `mix_rows`, and may override `draw_mixture`, `is_spatial` and `check`.
+    A subclass sets `num_interpolations`, `num_classes` and `keep_batch_size`, and says
+    how to draw and how to mix in the methods at the end.
 
     Args:
-        alpha: α of λ ~ Beta(α, α), 0 or more. 0 leaves each row as it is.
-        num_interpolations: K, how many mixed rows each pair gives.
-        sampling: `"independent"`, `"stratified"` or `"shared"` coefficients.
-        pairing: `"shuffle"`, `"roll"`, `"mirror"`, `"same_class"`, `"neighbors"` or
-            a callable `(x, y, seed) -> partner`.
-        mix_labels: False keeps the label of the row that weighs more.
-        num_classes: Number of classes of integer labels, which become one-hot.
-        keep_batch_size: True mixes the first B // K pairs only (at least one).
         seed: An integer of 64 bits; None draws one at construction.
         **kwargs: `name` and `dtype` of the layer.
     """
 
-    def __init__(
-        self,
-        alpha=1.0,
-        num_interpolations=1,
-        *,
-        sampling="independent",
-        pairing="shuffle",
-        mix_labels=True,
-        num_classes=None,
-        keep_batch_size=False,
-        seed=None,
-        **kwargs,
-    ):
+    def __init__(self, *, seed=None, **kwargs):
         super().__init__(autocast=False, **kwargs)
-        self.alpha = check_alpha(alpha)
-        self._quantiles = coefficients.quantile_table(self.alpha)
-        self.num_interpolations = check_count(
-            "num_interpolations",
-            num_interpolations,
-            maximum=coefficients.MAX_INTERPOLATIONS,
-        )
-        check_choice("sampling", sampling, coefficients.SAMPLINGS)
-        self.sampling = sampling
-        self.pairing = _check_pairing(pairing)
-        check_flag("mix_labels", mix_labels)
-        self.mix_labels = mix_labels
-        if num_classes is not None:
-            num_classes = check_count("num_classes", num_classes)
-        self.num_classes = num_classes
-        check_flag("keep_batch_size", keep_batch_size)
-        self.keep_batch_size = keep_batch_size
         self.seed = random_state.resolve_seed(seed)
         self.random_state = self.add_weight(
             shape=(3,),
@@ -110,8 +70,7 @@ class MixingLayer(keras.layers.Layer):
         random_state.check_step(self.random_state, step)
         ops = self._namespace(batch.leaves, step)
         transformation = self._draw(batch, step, ops)
-        partners = applying.take_partners(self, batch, transformation, ops)
-        return applying.mix(self, batch, partners, transformation, ops)
+        return self._mix(batch, None, transformation, ops)
 
     @namespaces.without_autograph
     def mix_pairs(self, data, partner_data, training=True, step=None):
@@ -142,7 +101,7 @@ class MixingLayer(keras.layers.Layer):
         random_state.check_step(self.random_state, step)
         ops = self._namespace(batch.leaves + partners.leaves, step)
         transformation = self._draw(batch, step, ops)
-        return applying.mix(self, batch, partners, transformation, ops)
+        return self._mix(batch, partners, transformation, ops)
 
     @namespaces.without_autograph
     def get_random_transformation(self, data, training=True, step=None):
@@ -191,54 +150,126 @@ class MixingLayer(keras.layers.Layer):
         drawing.check_transformation(self, batch, transformation)
         ops = namespaces.namespace_of(batch.leaves)
         drawn = {k: namespaces.adopt(v, ops) for k, v in transformation.items()}
-        partners = applying.take_partners(self, batch, drawn, ops)
-        return applying.mix(self, batch, partners, drawn, ops)
+        return self._mix(batch, None, drawn, ops)
 
-    def pair_batch(self, x, y, sample_weight=None):
-        """Mixes the inputs of a batch and pairs its labels, for a model's own loss.
+    def pair_batch(self, data, partner_data=None, features=None):
+        """Draws for a batch inside a model, which mixes its rows and has its own loss.
+
+        Counts as a call.
 
         Args:
-            x: Inputs, a structure of tensors of the running backend.
-            y: Labels of any dtype, likewise.
-            sample_weight: Weights of the rows, or None.
+            data: `(x, y, sample_weight)`, structures of tensors of the running backend;
+                labels of any dtype, and weights that may be None.
+            partner_data: The same for the rows' partners; None draws the partners from
+                the batch itself.
+            features: `keras.KerasTensor`s of what a hidden layer makes of `x`, if that
+                is to be mixed; None mixes `x`.
 
         Returns:
-            The mixed inputs, and a `PairedLabels`.
+            A `PairedBatch`.
 
         Raises:
-            ValueError: If the inputs cannot be mixed.
+            ValueError: If what is to be mixed cannot be mixed.
         """
-        batch = batches.Batch(x, y, None, sample_weight, None)
-        batches.check_batch(batch)
-        self.check(batch)
-        transformation = self._draw(batch, None, keras_ops)
-        partners = applying.take_partners(self, batch, transformation, keras_ops)
-        return applying.pair(self, batch, partners, transformation, keras_ops)
+        ops, hidden = keras_ops, features is not None
+        batch = batches.Batch(data[0], data[1], None, data[2], None)
+        batches.check_batch(batch, ids_allowed=hidden)
+        mixed = batch
+        if hidden:
+            mixed = dataclasses.replace(batch, inputs=features)
+            batches.check_batch(mixed)
+        self.check(mixed)
+        if partner_data is None:
+            partners = None
+        else:
+            x, y, sample_weight = partner_data
+            partners = batches.Batch(x, y, None, sample_weight, None)
+            _check_same_shapes(batch, partners)
+        transformation = self._draw(batch, None, ops, mixed)
 
-    # What a subclass may override --------------------------------------------
+        num_rows = ops.shape(batches.leaves_of(batch.inputs)[0])[0]
+        transformation = applying.first_pairs(self, transformation, num_rows, ops)
+        rows = transformation["partner"]
+        count = applying.num_pairs(self, num_rows, ops)
+        if partners is None:
+            drop_others = self.keep_batch_size
+            partners = applying.take_partners(_without_inputs(batch), rows, ops)
+        else:
+            drop_others = True
+            rows = ops.arange(count, dtype="int32") + num_rows
+            partners = applying.map_batch(
+                lambda leaf: leaf[:count], _without_inputs(partners)
+            )
 
-    def mix_rows(self, leaf, partner_leaf, transformation, dtype, ops):
-        """Mixes one tensor's rows with their partners' rows; to be overridden."""
-        raise NotImplementedError
+        def own(structure):
+            if not drop_others:
+                return structure
+            return batches.map_leaves(lambda leaf: leaf[:count], structure)
 
-    def draw_mixture(self, batch, draw_ids, state, ops):
-        """Draws what a transformation holds beside the partners."""
-        drawn = coefficients.sample_coefficients(
-            state,
-            draw_ids,
-            self._quantiles,
-            self.num_interpolations,
-            self.sampling,
-            ops,
+        def partners_of(structure):
+            return batches.map_leaves(
+                lambda leaf: mixing.take_rows(leaf, rows, ops), structure
+            )
+
+        def mix(structure, partner_structure=None):
+            if partner_structure is None:
+                partner_structure = partners_of(structure)
+            return self.mix_inputs(
+                own(structure), own(partner_structure), transformation, ops
+            )
+
+        def mix_mask(mask):
+            def either(leaf, partner_leaf):
+                return mixing.repeat_rows(
+                    leaf | partner_leaf, self.num_interpolations, ops
+                )
+
+            return batches.map_leaves(either, own(mask), partners_of(mask))
+
+        labelled = _without_inputs(batch)
+        labelled = dataclasses.replace(
+            applying.map_batch(lambda leaf: leaf[:count], labelled)
+            if drop_others
+            else labelled,
+            inputs=mixed.inputs,
         )
-        return {"coefficients": drawn}
+        pairs = self.pair_labels(labelled, partners, transformation, ops)
+        rows_after = ops.cast(ops.shape(pairs.coefficients)[0], "float32")
+        scale = ops.cast(num_rows, "float32") / rows_after
+        return PairedBatch(pairs._replace(scale=scale), mix, mix_mask)
 
-    def is_spatial(self, leaf, batch):
-        """Whether a label leaf is mixed pixel by pixel, as the inputs are."""
-        return False
+    def skip(self):
+        """Counts a call that draws nothing."""
+        random_state.state_at(self.random_state, None)
+
+    # What a subclass says ----------------------------------------------------
 
     def check(self, batch):
-        """Refuses inputs that this way of mixing cannot take."""
+        """Refuses a `Batch` that this way of mixing cannot take."""
+
+    def draw(self, batch, mixed, state, ops):
+        """Returns a transformation for a `Batch`.
+
+        Args:
+            batch: The `Batch` whose rows are paired.
+            mixed: The same, its inputs being what is mixed: the batch's own inputs, or
+                symbolic tensors of hidden features.
+            state: int32 of shape `(3,)`: two key words and the step.
+            ops: The namespace of the batch.
+        """
+        raise NotImplementedError
+
+    def mix_batch(self, batch, partners, transformation, ops):
+        """Returns a `Batch` mixed with that of its partners, as the caller packs it."""
+        raise NotImplementedError
+
+    def mix_inputs(self, inputs, partner_inputs, transformation, ops):
+        """Returns a structure of inputs or features mixed with the partners'."""
+        raise NotImplementedError
+
+    def pair_labels(self, batch, partners, transformation, ops):
+        """Returns the labels and weights of mixed rows as `PairedLabels`."""
+        raise NotImplementedError
 
     def transformation_shapes(self, num_rows):
         """Returns the shapes of a transformation's entries for a batch of B rows."""
@@ -247,17 +278,36 @@ class MixingLayer(keras.layers.Layer):
             "coefficients": (num_rows, self.num_interpolations),
         }
 
+    def output_spec(self, batch):
+        """Returns the symbolic batch that mixing a symbolic `Batch` gives."""
+        return applying.output_spec(self, batch)
+
     # Inside -------------------------------------------------------------------
 
-    def _draw(self, batch, step, ops):
+    def _draw(self, batch, step, ops, mixed=None):
         state = random_state.state_at(self.random_state, step)
         try:
-            return drawing.draw(self, batch, state, ops)
+            return self.draw(batch, mixed or batch, state, ops)
         except Exception:
             # The caller's own `pairing` may fail: then nothing has been drawn.
             if step is None:
                 random_state.take_back(self.random_state, state)
             raise
+
+    def _mix(self, batch, partners, transformation, ops):
+        num_rows = ops.shape(batches.leaves_of(batch.inputs)[0])[0]
+
+        def first(structure):
+            return applying.first_pairs(self, structure, num_rows, ops)
+
+        transformation = first(transformation)
+        if partners is None:
+            rows = transformation["partner"]
+            partners = applying.take_partners(batch, rows, ops)
+        else:
+            partners = applying.map_batch(first, partners)
+        batch = applying.map_batch(first, batch)
+        return self.mix_batch(batch, partners, transformation, ops)
 
     def _namespace(self, leaves, step=None):
         # A step that is traced leaves no choice: its draws are made where it is.
@@ -267,8 +317,6 @@ class MixingLayer(keras.layers.Layer):
     def _validate(self, batch):
         batches.check_batch(batch)
         labels.check_labels((batch.labels, batch.masks), self.num_classes)
-        if self.pairing == "same_class":
-            labels.check_classes(batch.labels)
         self.check(batch)
 
     # Keras --------------------------------------------------------------------
@@ -280,7 +328,7 @@ class MixingLayer(keras.layers.Layer):
         batch = batches.split(x, y, sample_weight)
         if training is False:
             return batch.pack(*batch.parts)
-        return applying.output_spec(self, batch)
+        return self.output_spec(batch)
 
     def compute_mask(self, inputs, previous_mask=None):
         """Returns None: a mask of the rows before mixing says nothing of the mixed."""
@@ -290,33 +338,26 @@ class MixingLayer(keras.layers.Layer):
         """Returns the arguments that make a layer with the same stream."""
         config = super().get_config()
         config.pop("autocast", None)
-        pairing_config = self.pairing
-        if callable(pairing_config):
-            pairing_config = keras.saving.serialize_keras_object(pairing_config)
-        return config | {
-            "alpha": self.alpha,
-            "num_interpolations": self.num_interpolations,
-            "sampling": self.sampling,
-            "pairing": pairing_config,
-            "mix_labels": self.mix_labels,
-            "num_classes": self.num_classes,
-            "keep_batch_size": self.keep_batch_size,
-            "seed": self.seed,
-        }
+        return config | {"seed": self.seed}
 
-    @classmethod
-    def from_config(cls, config):
-        """Returns a layer made from what `get_config` returned."""
-        if isinstance(config.get("pairing"), dict):
-            function = keras.saving.deserialize_keras_object(config["pairing"])
-            config = config | {"pairing": function}
-        return cls(**config)
+    def save_own_variables(self, store):
+        """Saves the random state: nothing else of a mixing layer is worth keeping."""
+        store["0"] = self.random_state.numpy()
+
+    def load_own_variables(self, store):
+        """Loads the random state."""
+        if set(store.keys()) != {"0"}:
+            raise invalid(
+                f"saved state of layer {self.name!r}",
+                expected="one variable, its random state",
+                received=f"{len(store.keys())} variables",
+                fix="load the file into the model that it was saved from",
+            )
+        self.random_state.assign(store["0"])
 
 
-def _check_pairing(value):
-    if not callable(value):
-        check_choice("pairing", value, pairing.PAIRINGS)
-    return value
+def _without_inputs(batch):
+    return dataclasses.replace(batch, inputs=None)
 
 
 def _check_same_shapes(batch, partners):

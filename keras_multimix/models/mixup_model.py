@@ -4,9 +4,17 @@ import contextlib
 
 import keras
 
+from keras_multimix import namespaces
 from keras_multimix.errors import invalid
 from keras_multimix.layers.mixing_layer import MixingLayer
-from keras_multimix.models import jax_state, paired_loss
+from keras_multimix.models import (
+    cut_points,
+    hidden_mixing,
+    jax_state,
+    pair_batches,
+    paired_loss,
+    step_kinds,
+)
 from keras_multimix.paired_labels import PairedLabels
 
 
@@ -23,8 +31,12 @@ class MixupModel(keras.Model):
     Args:
         base_model: The model to train: any `keras.Model` that does not override
             `train_step` or `compute_loss`.
-        mixer: A mixing layer: `MixUp`, `MultiMix` or `CutMix`. Its `num_classes` is
-            not needed.
+        mixer: A mixing layer: `MixUp`, `MultiMix`, `CutMix` or `RandomMix`. Its
+            `num_classes` is not needed.
+        mix_at: Where to mix: a list of names of layers of a functional or sequential
+            `base_model`, after which everything is mixed, and `"input"`. Each step
+            draws one. What lies below it runs once on the rows of the batch, what
+            lies above on the mixed rows. None mixes the inputs.
         **kwargs: `name` and other arguments of `keras.Model`.
 
     Call arguments:
@@ -36,13 +48,16 @@ class MixupModel(keras.Model):
 
     Raises:
         ValueError: If `base_model` is no Keras model or has a training step of its
-            own, or `mixer` is no mixing layer. In `fit`: without targets, and for
-            batches that the mixer refuses, integer token ids among them.
+            own, `mixer` is no mixing layer, or `mix_at` names a layer that is not
+            there or that a connection passes by. In `fit`: without targets, and for
+            batches that the mixer refuses; integer token ids among them, unless they
+            are mixed after their embedding.
 
     References:
         The loss: Zhang et al., "mixup: Beyond Empirical Risk Minimization", ICLR
         2018, in its authors' code. K interpolations: Shen et al., "Mixup Augmentation
-        with Multiple Interpolations", 2024.
+        with Multiple Interpolations", 2024. `mix_at`: Verma et al., "Manifold Mixup:
+        Better Representations by Interpolating Hidden States", ICML 2019.
 
     Example:
 
@@ -58,7 +73,7 @@ class MixupModel(keras.Model):
     ['accuracy', 'loss']
     """
 
-    def __init__(self, base_model, mixer, **kwargs):
+    def __init__(self, base_model, mixer, mix_at=None, **kwargs):
         _check_base_model(base_model)
         if not isinstance(mixer, MixingLayer):
             raise invalid(
@@ -67,17 +82,22 @@ class MixupModel(keras.Model):
                 received=f"{mixer!r:.80}",
                 fix="pass for instance `MixUp(alpha=0.2)` or `MultiMix()`",
             )
+        points = _check_points(base_model, mix_at)
         super().__init__(**kwargs)
         self.base_model = base_model
         self.mixer = mixer
+        self.mix_at = points
+        self.mixing = True
+        self.step_kind = None
         self._before_training = jax_state.Snapshot()
         if base_model.built:
             self.built = True
 
     def call(self, x, training=None):
         """Returns the base model's predictions, never mixed."""
-        # Keras hands `training` on to the layers that a layer calls.
-        return self.base_model(x)
+        with hidden_mixing.forward_pass():
+            # Keras hands `training` on to the layers that a layer calls.
+            return self.base_model(pair_batches.own_inputs(x, self._num_inputs))
 
     @property
     def output_names(self):
@@ -85,7 +105,13 @@ class MixupModel(keras.Model):
         return self.base_model.output_names
 
     def fit(self, x=None, y=None, *args, **kwargs):
-        """Trains on mixed batches, with the arguments of `keras.Model.fit`."""
+        """Trains on mixed batches, with the arguments of `keras.Model.fit`.
+
+        A dataset may give pairs of batches, `((x, y), (partner_x, partner_y))`, as two
+        datasets zipped and `NeighborPairs` do: row i of one is mixed with row i of the
+        other. (Not for a subclassed `base_model`, which does not say how many inputs
+        it has.)
+        """
         if y is None and _is_arrays(x):
             raise _no_targets()
         try:
@@ -97,10 +123,23 @@ class MixupModel(keras.Model):
             raise
         finally:
             self._before_training.clear()
+            # What a schedule has set does not outlast the training, however it ended.
+            self.mixing = True
+            if getattr(self.mixer, "alpha_is_variable", False):
+                self.mixer.use_alpha(None)
 
     def make_train_function(self, force=False):
         """Compiles the training step, with the arguments of `keras.Model`'s."""
-        super().make_train_function(force)
+        if self.train_function is not None and not force:
+            return
+
+        def build():
+            before = self.train_function
+            super(MixupModel, self).make_train_function(force=True)
+            built, self.train_function = self.train_function, before
+            return built
+
+        self.train_function = step_kinds.choosing(self, build)
         if keras.backend.backend() == "jax":
             # By now `fit` has built everything and taken nothing apart.
             optimizer = self.optimizer.variables if self.optimizer else []
@@ -108,23 +147,42 @@ class MixupModel(keras.Model):
                 [*self.variables, *self.metrics_variables, *optimizer]
             )
 
+    @property
+    def draws_mixing_points(self):
+        """Whether every step draws one of several points to mix at."""
+        return self.mixing and len(self.mix_at or ()) > 1
+
+    def next_step_kind(self, random_state):
+        """Returns the kind of the step that has a random state: where it mixes."""
+        if not self.mixing:
+            return step_kinds.PLAIN
+        points = self.mix_at or (cut_points.INPUT,)
+        if len(points) == 1:
+            return points[0]
+        state = namespaces.concrete(random_state)
+        return points[step_kinds.draw_point(state, len(points))]
+
     def train_step(self, *args):
         """Mixes one batch and trains on it."""
         if keras.backend.backend() != "jax":
             (data,) = args
-            return super().train_step(self._mix(data))
+            data, hidden = self._prepare(self.step_kind, data)
+            with hidden_mixing.step(hidden):
+                return super().train_step(data)
         # Under JAX a step is a pure function: the count of the mixer's calls is read
         # from its state and handed on with it.
-        state, data = args
-        mixed, updated = jax_state.run_in_state(
-            lambda: self._mix(data), self.non_trainable_variables, state[1]
+        state, ((kind, data),) = args[0], args[1].items()
+        (data, hidden), updated = jax_state.run_in_state(
+            lambda: self._prepare(kind, data), self.non_trainable_variables, state[1]
         )
-        return super().train_step((state[0], updated, *state[2:]), mixed)
+        with hidden_mixing.step(hidden):
+            return super().train_step((state[0], updated, *state[2:]), data)
 
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
     ):
         """Returns the loss: of a mixed row, that of both its labels, weighted by λ."""
+        x, y, sample_weight = self._own(x, y, sample_weight)
         self._require_targets(y)
         if isinstance(y, PairedLabels):
             output_names = getattr(self.base_model, "output_names", None)
@@ -139,6 +197,7 @@ class MixupModel(keras.Model):
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         """Updates the metrics; of mixed rows, weighted by λ and 1 − λ."""
+        x, y, sample_weight = self._own(x, y, sample_weight)
         self._require_targets(y)
         if not isinstance(y, PairedLabels):
             return super().compute_metrics(x, y, y_pred, sample_weight)
@@ -149,11 +208,36 @@ class MixupModel(keras.Model):
         with self._weighting_metrics(pairs, y, y_pred):
             return super().compute_metrics(x, y, y_pred, weights)
 
-    def _mix(self, data):
+    def _prepare(self, kind, data):
+        """Returns what to train on, and the `HiddenMixing` of the forward pass."""
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        if y is None:
+        given = pair_batches.split(x, y, self._num_inputs)
+        own, partners = ((x, y, sample_weight), None) if given is None else given
+        if own[1] is None:
             raise _no_targets()
-        return self.mixer.pair_batch(x, y, sample_weight)
+        if kind == step_kinds.PLAIN:
+            self.mixer.skip()
+            return own, None
+        if kind == cut_points.INPUT:
+            pairs = self.mixer.pair_batch(own, partners)
+            x = pairs.mix(own[0], partners and partners[0])
+            return (x, pairs.labels), None
+        operation = cut_points.find(self.base_model, kind)
+        features = cut_points.features(operation)
+        pairs = self.mixer.pair_batch(own, partners, features=features)
+        x = own[0]
+        if partners is not None:
+            x = pair_batches.stacked(x, partners[0])
+        return (x, pairs.labels), hidden_mixing.HiddenMixing(operation, pairs)
+
+    @property
+    def _num_inputs(self):
+        return pair_batches.num_inputs(self.base_model)
+
+    def _own(self, x, y, sample_weight):
+        """Leaves the partners out where batches of pairs are not mixed."""
+        given = pair_batches.split(x, y, self._num_inputs)
+        return (x, y, sample_weight) if given is None else given[0]
 
     def _require_targets(self, y):
         # Keras asks for the loss of a first batch before any step runs.
@@ -180,6 +264,8 @@ class MixupModel(keras.Model):
     def get_config(self):
         """Returns the base model and the mixer, serialized."""
         config = keras.Layer.get_config(self)
+        if self.mix_at is not None:
+            config["mix_at"] = list(self.mix_at)
         return config | {
             "base_model": keras.saving.serialize_keras_object(self.base_model),
             "mixer": keras.saving.serialize_keras_object(self.mixer),
@@ -209,6 +295,25 @@ def _weighted(metric, pairs):
 def _is_arrays(x):
     leaves = keras.tree.flatten(x) if isinstance(x, (list, tuple, dict)) else [x]
     return all(hasattr(leaf, "shape") for leaf in leaves)
+
+
+def _check_points(base_model, mix_at):
+    if mix_at is None:
+        return None
+    names = tuple(mix_at) if isinstance(mix_at, (list, tuple)) else ()
+    if not (names and all(isinstance(n, str) for n in names)) or (
+        len(set(names)) != len(names)
+    ):
+        raise invalid(
+            "argument `mix_at`",
+            expected='a list of different names of layers, or "input", or None',
+            received=f"mix_at={mix_at!r:.80}",
+            fix='pass for instance `["input", "block1_out"]`',
+        )
+    for name in names:
+        if name != cut_points.INPUT:
+            cut_points.find(base_model, name)
+    return names
 
 
 def _no_targets():

@@ -1,0 +1,227 @@
+"""One of several ways of mixing for each batch."""
+
+import math
+import numbers
+
+import keras
+import numpy as np
+
+from keras_multimix import namespaces, randomness
+from keras_multimix.errors import invalid
+from keras_multimix.layers import applying, random_state
+from keras_multimix.layers.mix_up import MixUp
+from keras_multimix.layers.mixing_layer import MixingLayer
+from keras_multimix.layers.pair_mixing_layer import PairMixingLayer
+
+_ALONE = -1  # the choice of a batch that is left alone
+
+
+@keras.saving.register_keras_serializable(package="keras_multimix")
+class RandomMix(MixingLayer):
+    """Mixes each batch with one of several layers, drawn at random, or leaves it alone.
+
+    Args:
+        layers: A list of `MixUp`, `MultiMix` and `CutMix` layers of the same
+            `num_interpolations`, `num_classes`, `keep_batch_size` and dtype.
+        probabilities: How likely each of them is. If they sum to less than 1, a batch
+            is left alone with the rest of the probability: its rows are repeated K
+            times, and integer labels become one-hot all the same. None: all equally.
+        seed: An integer of up to 64 bits for the choice. The layers draw from their
+            own seeds: at step i, what they draw when they are called with `step=i`.
+        **kwargs: `name` of the layer.
+
+    Call arguments:
+        x: As for `MixUp`, like `y`, `sample_weight`, `training` and `step`.
+
+    Returns:
+        What the chosen layer returns.
+
+    Raises:
+        ValueError: For arguments that do not fit together, and as the layers do; a
+            batch must suit all of them.
+
+    References:
+        MixUp and CutMix switched between: Wightman et al., "ResNet strikes back",
+        2021, arXiv 2110.00476.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_multimix import CutMix, MixUp, RandomMix
+    >>> mixer = RandomMix([MixUp(0.8), CutMix(1.0)], probabilities=[0.5, 0.4], seed=1)
+    >>> images, labels = np.ones((4, 8, 8, 3)), np.eye(4)
+    >>> mixed_images, mixed_labels = mixer(images, labels)
+    >>> int(mixer.get_random_transformation((images, labels), step=0)["choice"])
+    0
+    """
+
+    def __init__(self, layers, probabilities=None, *, seed=None, **kwargs):
+        layers = _check_layers(layers)
+        probabilities = _check_probabilities(probabilities, len(layers))
+        super().__init__(seed=seed, **kwargs)
+        self.layers = layers
+        self.probabilities = probabilities
+        self.num_interpolations = layers[0].num_interpolations
+        self.num_classes = layers[0].num_classes
+        self.keep_batch_size = layers[0].keep_batch_size
+        # Mixing with α = 0 is leaving a batch alone.
+        self._alone = MixUp(
+            0,
+            self.num_interpolations,
+            num_classes=self.num_classes,
+            keep_batch_size=self.keep_batch_size,
+            seed=0,
+            dtype=layers[0].dtype_policy,
+        )
+
+    def check(self, batch):
+        """Refuses a batch that one of the layers cannot take."""
+        for layer in self.layers:
+            layer.check(batch)
+
+    def draw(self, batch, mixed, state, ops):
+        """Draws which layer it is, and lets it draw."""
+        draw_ops = namespaces.numpy_ops if namespaces.is_array(state) else ops
+        state = namespaces.adopt(state, draw_ops)
+        first = draw_ops.arange(1, dtype="int32")
+        words = randomness.random_words(state, randomness.CHOICE, first, draw_ops)
+        uniform = randomness.uniforms(words, draw_ops)
+        limits = np.cumsum(self.probabilities).astype("float32")
+        passed = draw_ops.cast(uniform >= draw_ops.convert_to_tensor(limits), "int32")
+        number = draw_ops.sum(passed, axis=0)
+        alone = number >= len(self.layers)
+
+        def draw_with(layer):
+            def draw():
+                own_state = random_state.state_at(layer.random_state, state[2])
+                drawn = layer.draw(batch, mixed, own_state, ops)
+                return self._complete(drawn, ops)
+
+            return draw
+
+        branches = [draw_with(layer) for layer in self._all_layers]
+        drawn = namespaces.switch(number, branches, ops)
+        choice = draw_ops.cast(draw_ops.where(alone, _ALONE, number), "int32")
+        return drawn | {"choice": namespaces.adopt(choice, ops)}
+
+    def mix_batch(self, batch, partners, transformation, ops):
+        """Returns a batch mixed by the layer that the transformation names."""
+        return self._by_choice(
+            lambda layer: layer.mix_batch(batch, partners, transformation, ops),
+            transformation,
+            ops,
+        )
+
+    def mix_inputs(self, inputs, partner_inputs, transformation, ops):
+        """Returns inputs or features mixed by that layer."""
+        return self._by_choice(
+            lambda layer: layer.mix_inputs(inputs, partner_inputs, transformation, ops),
+            transformation,
+            ops,
+        )
+
+    def pair_labels(self, batch, partners, transformation, ops):
+        """Returns the labels and weights of rows that are mixed by that layer."""
+        return self._by_choice(
+            lambda layer: layer.pair_labels(batch, partners, transformation, ops),
+            transformation,
+            ops,
+        )
+
+    def apply(self, data, transformation):
+        """Mixes a batch with the layer and the draws of a transformation."""
+        if isinstance(transformation, dict) and "choice" in transformation:
+            choice = namespaces.readable(transformation["choice"])
+            if choice is not None and choice not in range(_ALONE, len(self.layers)):
+                raise invalid(
+                    "transformation, entry 'choice'",
+                    expected=f"a number from {_ALONE} (leave the batch alone) to "
+                    f"{len(self.layers) - 1}",
+                    received=f"{choice}",
+                    fix="pass the number of one of the layers",
+                )
+        return super().apply(data, transformation)
+
+    def transformation_shapes(self, num_rows):
+        """Returns the shapes of a transformation's entries for a batch of B rows."""
+        shapes = {"choice": ()}
+        for layer in self._all_layers:
+            shapes |= layer.transformation_shapes(num_rows)
+        return shapes
+
+    def output_spec(self, batch):
+        """Returns the symbolic batch that mixing a symbolic one gives."""
+        return applying.output_spec(self.layers[0], batch)
+
+    @property
+    def _all_layers(self):
+        return [*self.layers, self._alone]
+
+    def _by_choice(self, mix_with, transformation, ops):
+        choice = transformation["choice"]
+        number = ops.where(choice < 0, len(self.layers), choice)
+        branches = [lambda layer=layer: mix_with(layer) for layer in self._all_layers]
+        return namespaces.switch(number, branches, ops)
+
+    def _complete(self, drawn, ops):
+        """Adds what other layers' transformations hold, as zeros."""
+        shapes = self.transformation_shapes(None)
+        zeros = ops.cast(ops.zeros_like(drawn["coefficients"]), "int32")
+        for key in sorted(set(shapes) - {"choice", *drawn}):
+            trailing = shapes[key][2:]
+            rows = ops.reshape(zeros, (-1, zeros.shape[1], *(1,) * len(trailing)))
+            drawn[key] = rows + ops.convert_to_tensor(np.zeros(trailing, "int32"))
+        return drawn
+
+    def get_config(self):
+        """Returns the layers, serialized, and the other arguments."""
+        return super().get_config() | {
+            "layers": [keras.saving.serialize_keras_object(x) for x in self.layers],
+            "probabilities": self.probabilities,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        """Returns a layer made from what `get_config` returned."""
+        layers = [keras.saving.deserialize_keras_object(x) for x in config["layers"]]
+        return cls(**config | {"layers": layers})
+
+
+def _check_layers(layers):
+    layers = list(layers) if isinstance(layers, (list, tuple)) else []
+    if not layers or not all(isinstance(each, PairMixingLayer) for each in layers):
+        raise invalid(
+            "argument `layers`",
+            expected="a list of MixUp, MultiMix and CutMix layers",
+            received=f"layers={layers!r:.100}",
+            fix="pass for instance `[MixUp(0.8), CutMix(1.0)]`",
+        )
+    for name in ("num_interpolations", "num_classes", "keep_batch_size", "dtype"):
+        values = [getattr(layer, name) for layer in layers]
+        if len(set(values)) > 1:
+            raise invalid(
+                "argument `layers`",
+                expected=f"layers of the same `{name}`, so that their batches are "
+                "alike",
+                received=f"{values}",
+                fix=f"give all of them the same `{name}`",
+            )
+    return layers
+
+
+def _check_probabilities(probabilities, count):
+    if probabilities is None:
+        return [1.0 / count] * count
+    given = probabilities if isinstance(probabilities, (list, tuple)) else []
+    fair = [
+        isinstance(each, numbers.Real) and not isinstance(each, bool) and each >= 0
+        for each in given
+    ]
+    if len(given) != count or not all(fair) or not math.fsum(given) <= 1 + 1e-6:
+        raise invalid(
+            "argument `probabilities`",
+            expected=f"{count} numbers, 0 or more, that sum to 1 or less",
+            received=f"probabilities={probabilities!r:.100}",
+            fix="pass one for each layer; what is missing to 1 leaves batches alone",
+        )
+    return [float(p) for p in given]

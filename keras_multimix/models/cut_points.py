@@ -1,0 +1,133 @@
+"""Where a model's graph can be cut: the layers that everything passes through.
+
+A functional model is a graph of calls. Rows can be mixed after a layer if all that the
+outputs depend on goes through that layer's one call; a connection that passes it by
+would bring rows that are not mixed.
+"""
+
+import keras
+from keras import tree
+
+from keras_multimix.errors import invalid
+
+INPUT = "input"
+_MOST_NAMES = 40  # that a message lists
+
+
+def find(model, name):
+    """Returns the layer or operation of a model with a name, to mix after it.
+
+    Args:
+        model: A functional or `keras.Sequential` model.
+        name: The layer's name; a path such as `"resnet50/conv3_block1_out"` for one of
+            several of that name in nested models.
+
+    Raises:
+        ValueError: If there is no such layer, or it does not cut the graph. The message
+            names the layers that would do.
+    """
+    if not _has_graph(model):
+        raise invalid(
+            f"argument `mix_at`, {name!r}",
+            expected='"input": the layers of a subclassed model form no graph that '
+            "could be looked at",
+            received=f"{name!r} and a {type(model).__name__}",
+            fix="build the model with the functional API or `keras.Sequential`",
+        )
+    places = list(_places(model))
+    matches = [place for place in places if name in (place[0], place[1].name)]
+    cuts = [operation for _, operation, problem in matches if problem is None]
+    if len(cuts) == 1:
+        return cuts[0]
+    if len(cuts) > 1:
+        problem = "a name that several layers have"
+    elif matches:
+        problem = f"{name!r}, {matches[0][2]}"
+    else:
+        problem = f"{name!r}, which is none"
+    raise invalid(
+        "argument `mix_at`",
+        expected='"input" or the name of a layer that everything passes through, once',
+        received=problem,
+        fix=f"choose from {_names(places)}",
+    )
+
+
+def features(operation):
+    """Returns the symbolic outputs of a layer, a structure of `keras.KerasTensor`s."""
+    try:
+        return operation.output
+    except (AttributeError, ValueError):  # it is part of other models too
+        return list(operation._inbound_nodes[-1].output_tensors)
+
+
+def _names(places):
+    cuts = [(path, operation.name) for path, operation, bad in places if bad is None]
+    names = [name for _, name in cuts]
+    listed = [repr(n if names.count(n) == 1 else path) for path, n in cuts]
+    more = len(listed) - _MOST_NAMES
+    rest = [f"and {more} more"] if more > 0 else []
+    return ", ".join([repr(INPUT), *listed[:_MOST_NAMES], *rest])
+
+
+def _has_graph(model):
+    return isinstance(model, keras.Sequential) or bool(
+        getattr(model, "operations", None) and getattr(model, "outputs", None)
+    )
+
+
+def _places(model, prefix=""):
+    """Yields the path, the operation and what speaks against it, in order."""
+    chain = isinstance(model, keras.Sequential)
+    graph = None if chain else _Graph(model)
+    for operation in model.layers if chain else model.operations:
+        if isinstance(operation, keras.layers.InputLayer):
+            continue
+        problem = None if chain else graph.problem_with(operation)
+        path = prefix + operation.name
+        yield path, operation, problem
+        if _has_graph(operation):
+            for inner_path, inner, inner_problem in _places(operation, f"{path}/"):
+                yield inner_path, inner, problem or inner_problem
+
+
+class _Graph:
+    """The calls that lead from a functional model's inputs to its outputs."""
+
+    def __init__(self, model):
+        self._inputs = {id(_node_of(tensor)) for tensor in model.inputs}
+        self._outputs = [_node_of(tensor) for tensor in tree.flatten(model.outputs)]
+        self._calls = {}
+        self._reaches_inputs(without=None, visit=self._remember)
+
+    def problem_with(self, operation):
+        """Returns why rows cannot be mixed after an operation, or None."""
+        nodes = self._calls.get(id(operation), [])
+        if len(nodes) != 1:
+            return f"which the model calls {len(nodes)} times"
+        if self._reaches_inputs(without=nodes[0]):
+            return "which a connection passes by"
+        return None
+
+    def _remember(self, node):
+        self._calls.setdefault(id(node.operation), []).append(node)
+
+    def _reaches_inputs(self, without, visit=lambda node: None):
+        stack, seen, reached = list(self._outputs), set(), False
+        while stack:
+            node = stack.pop()
+            if id(node) in seen or node is without:
+                continue
+            seen.add(id(node))
+            visit(node)
+            if id(node) in self._inputs:
+                reached = True
+            else:
+                stack += [_node_of(tensor) for tensor in node.input_tensors]
+        return reached
+
+
+def _node_of(tensor):
+    """Returns the call that made a symbolic tensor."""
+    history = tensor._keras_history
+    return history.operation._inbound_nodes[history.node_index]
