@@ -18,7 +18,7 @@ BOX_COLUMNS = 3
 CALLABLE_PAIRING = 4
 MIXING_POINT = 5
 CHOICE = 6
-ROW_ORDER = 7
+NEIGHBORS = 7
 
 _STREAM_SHIFT = 27  # positions within a stream: 2 ** 27; streams: 2 ** 4
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))

@@ -9,6 +9,7 @@ from keras_multimix import batches, labels, mixing, namespaces
 from keras_multimix.errors import invalid
 from keras_multimix.layers import applying, drawing, random_state
 from keras_multimix.layers.paired_batch import PairedBatch
+from keras_multimix.seeds import resolve_seed
 
 
 class MixingLayer(keras.layers.Layer):
@@ -24,7 +25,7 @@ class MixingLayer(keras.layers.Layer):
 
     def __init__(self, *, seed=None, **kwargs):
         super().__init__(autocast=False, **kwargs)
-        self.seed = random_state.resolve_seed(seed)
+        self.seed = resolve_seed(seed)
         self.random_state = self.add_weight(
             shape=(3,),
             dtype="int32",
@@ -220,9 +221,8 @@ class MixingLayer(keras.layers.Layer):
 
         def mix_mask(mask):
             def either(leaf, partner_leaf):
-                return mixing.repeat_rows(
-                    leaf | partner_leaf, self.num_interpolations, ops
-                )
+                counts = ops.cast(ops.logical_or(leaf, partner_leaf), leaf.dtype)
+                return mixing.repeat_rows(counts, self.num_interpolations, ops)
 
             return batches.map_leaves(either, own(mask), partners_of(mask))
 

@@ -1,6 +1,5 @@
 """The random state of a mixing layer: a seed's key and the number of calls so far."""
 
-import random
 import threading
 
 import numpy as np
@@ -18,17 +17,6 @@ _MAX_STEP = 2**31 - 1
 # A seed of up to 32 bits leaves the key's second word to the replicas; a multiple of a
 # large odd number keeps those of longer seeds apart from their neighbours' too.
 _REPLICAS_APART = 123_457
-
-
-def resolve_seed(seed):
-    """Returns `seed`, or where it is None one that `keras.utils.set_random_seed` sets.
-
-    Raises:
-        ValueError: If it is neither None nor an integer in [0, 2 ** 64).
-    """
-    if seed is None:
-        return random.getrandbits(31)
-    return check_count("seed", seed, minimum=0, maximum=2**64 - 1)
 
 
 def key_initializer(seed):

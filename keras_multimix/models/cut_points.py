@@ -2,8 +2,11 @@
 
 A functional model is a graph of calls. Rows can be mixed after a layer if all that the
 outputs depend on goes through that layer's one call; a connection that passes it by
-would bring rows that are not mixed.
+would bring rows that are not mixed. Masks of padded sequences pass layers by: Keras
+hands them to each layer that takes one, and there they can be mixed too.
 """
+
+from typing import Any, NamedTuple
 
 import keras
 from keras import tree
@@ -14,8 +17,20 @@ INPUT = "input"
 _MOST_NAMES = 40  # that a message lists
 
 
+class Cut(NamedTuple):
+    """A layer that cuts a model's graph.
+
+    Attributes:
+        operation: The layer or operation.
+        mask_takers: The layers above it that are handed masks from below it.
+    """
+
+    operation: Any
+    mask_takers: list
+
+
 def find(model, name):
-    """Returns the layer or operation of a model with a name, to mix after it.
+    """Returns the `Cut` at the layer of a model with a name, to mix after it.
 
     Args:
         model: A functional or `keras.Sequential` model.
@@ -35,8 +50,8 @@ def find(model, name):
             fix="build the model with the functional API or `keras.Sequential`",
         )
     places = list(_places(model))
-    matches = [place for place in places if name in (place[0], place[1].name)]
-    cuts = [operation for _, operation, problem in matches if problem is None]
+    matches = [place for place in places if name in (place[0], place[1].operation.name)]
+    cuts = [cut for _, cut, problem in matches if problem is None]
     if len(cuts) == 1:
         return cuts[0]
     if len(cuts) > 1:
@@ -62,7 +77,7 @@ def features(operation):
 
 
 def _names(places):
-    cuts = [(path, operation.name) for path, operation, bad in places if bad is None]
+    cuts = [(path, cut.operation.name) for path, cut, bad in places if bad is None]
     names = [name for _, name in cuts]
     listed = [repr(n if names.count(n) == 1 else path) for path, n in cuts]
     more = len(listed) - _MOST_NAMES
@@ -77,18 +92,20 @@ def _has_graph(model):
 
 
 def _places(model, prefix=""):
-    """Yields the path, the operation and what speaks against it, in order."""
+    """Yields the path, the `Cut` and what speaks against it, in order."""
     chain = isinstance(model, keras.Sequential)
-    graph = None if chain else _Graph(model)
+    # A sequential model that is not built has no graph yet, but is a chain.
+    graph = None if chain and not model.built else _Graph(model)
     for operation in model.layers if chain else model.operations:
         if isinstance(operation, keras.layers.InputLayer):
             continue
-        problem = None if chain else graph.problem_with(operation)
+        problem, takers = (None, []) if graph is None else graph.look_at(operation)
         path = prefix + operation.name
-        yield path, operation, problem
+        yield path, Cut(operation, takers), problem
         if _has_graph(operation):
             for inner_path, inner, inner_problem in _places(operation, f"{path}/"):
-                yield inner_path, inner, problem or inner_problem
+                cut = Cut(inner.operation, inner.mask_takers + takers)
+                yield inner_path, cut, problem or inner_problem
 
 
 class _Graph:
@@ -98,33 +115,64 @@ class _Graph:
         self._inputs = {id(_node_of(tensor)) for tensor in model.inputs}
         self._outputs = [_node_of(tensor) for tensor in tree.flatten(model.outputs)]
         self._calls = {}
-        self._reaches_inputs(without=None, visit=self._remember)
+        for node in self._below(self._outputs, _all_inputs):
+            self._calls.setdefault(id(node.operation), []).append(node)
 
-    def problem_with(self, operation):
-        """Returns why rows cannot be mixed after an operation, or None."""
+    def look_at(self, operation):
+        """Returns why rows cannot be mixed after an operation, or None; mask takers."""
         nodes = self._calls.get(id(operation), [])
         if len(nodes) != 1:
-            return f"which the model calls {len(nodes)} times"
-        if self._reaches_inputs(without=nodes[0]):
-            return "which a connection passes by"
-        return None
+            return f"which the model calls {len(nodes)} times", []
+        (cut,) = nodes
+        above = self._below(self._outputs, _data_inputs, without=cut)
+        if any(id(node) in self._inputs for node in above):
+            return "which a connection passes by", []
+        takers = [
+            node.operation
+            for node in above
+            if any(self._comes_from_below(mask, cut) for mask in _masks(node))
+        ]
+        return None, takers
 
-    def _remember(self, node):
-        self._calls.setdefault(id(node.operation), []).append(node)
+    def _comes_from_below(self, mask, cut):
+        nodes = self._below([_node_of(mask)], _all_inputs, without=cut)
+        return any(id(node) in self._inputs for node in nodes)
 
-    def _reaches_inputs(self, without, visit=lambda node: None):
-        stack, seen, reached = list(self._outputs), set(), False
+    def _below(self, nodes, inputs_of, without=None):
+        """Returns the calls that lead to some, themselves among them."""
+        stack, seen = list(nodes), {}
         while stack:
             node = stack.pop()
             if id(node) in seen or node is without:
                 continue
-            seen.add(id(node))
-            visit(node)
-            if id(node) in self._inputs:
-                reached = True
-            else:
-                stack += [_node_of(tensor) for tensor in node.input_tensors]
-        return reached
+            seen[id(node)] = node
+            if id(node) not in self._inputs:
+                stack += [_node_of(tensor) for tensor in inputs_of(node)]
+        return list(seen.values())
+
+
+def is_mask(name):
+    """Whether an argument of a layer's call takes a mask."""
+    return name == "mask" or name.endswith("_mask")
+
+
+def _all_inputs(node):
+    return node.input_tensors
+
+
+def _data_inputs(node):
+    masks = {id(tensor) for tensor in _masks(node)}
+    return [tensor for tensor in node.input_tensors if id(tensor) not in masks]
+
+
+def _masks(node):
+    return [
+        tensor
+        for name, value in node.arguments.kwargs.items()
+        if is_mask(name)
+        for tensor in tree.flatten(value)
+        if isinstance(tensor, keras.KerasTensor)
+    ]
 
 
 def _node_of(tensor):

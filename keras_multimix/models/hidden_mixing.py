@@ -7,16 +7,17 @@ rows that came in.
 
 import contextlib
 import threading
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from keras_multimix.errors import invalid
 from keras_multimix.layers.paired_batch import PairedBatch
+from keras_multimix.models.cut_points import Cut, is_mask
 
 
 class HiddenMixing(NamedTuple):
-    """The layer after which a step mixes, and how."""
+    """Where a step mixes, and how."""
 
-    operation: Any
+    cut: Cut
     pairs: PairedBatch
 
 
@@ -49,22 +50,27 @@ def forward_pass():
         yield
         return
     _thread.calls = 0
-    with _replaced(mixing.operation):
+    operation, mask_takers = mixing.cut
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_replaced(operation, _mix_outputs))
+        for taker in mask_takers:
+            stack.enter_context(_replaced(taker, _mix_masks))
         yield
     if _thread.calls != 1:
         raise invalid(
             "argument `mix_at`",
             expected="a layer that the forward pass calls once",
-            received=f"{mixing.operation.name!r}, called {_thread.calls} times",
+            received=f"{operation.name!r}, called {_thread.calls} times",
             fix='mix at another layer or at "input"',
         )
 
 
 @contextlib.contextmanager
-def _replaced(operation):
+def _replaced(operation, replacements):
     with _lock:
         if not _in_use.get(id(operation)):
-            _replace(operation)
+            for name, function in replacements(operation).items():
+                setattr(operation, name, function)
         _in_use[id(operation)] = _in_use.get(id(operation), 0) + 1
     try:
         yield
@@ -73,36 +79,47 @@ def _replaced(operation):
             _in_use[id(operation)] -= 1
             if not _in_use[id(operation)]:
                 del _in_use[id(operation)]
-                _put_back(operation)
+                for name in replacements(operation):  # the class has them still
+                    delattr(operation, name)
 
 
-def _replace(operation):
-    call = operation.call
-    compute_mask = getattr(operation, "compute_mask", None)
+def _mix_outputs(operation):
+    """Returns the methods of the layer that cuts: what comes out of it is mixed."""
+    call, compute_mask = operation.call, getattr(operation, "compute_mask", None)
 
     def mixed_call(*args, **kwargs):
-        outputs, mixing = call(*args, **kwargs), _mixing_after(operation)
+        outputs, mixing = call(*args, **kwargs), _mixing()
         if mixing is None:
             return outputs
         _thread.calls += 1
         return mixing.pairs.mix(outputs)
 
     def mixed_mask(*args, **kwargs):
-        mask, mixing = compute_mask(*args, **kwargs), _mixing_after(operation)
+        mask, mixing = compute_mask(*args, **kwargs), _mixing()
         return mask if mixing is None else mixing.pairs.mix_mask(mask)
 
-    operation.call = mixed_call
-    if compute_mask is not None:
-        operation.compute_mask = mixed_mask
+    methods = {"call": mixed_call, "compute_mask": mixed_mask}
+    return methods if compute_mask is not None else {"call": mixed_call}
 
 
-def _put_back(operation):
-    # The class has them still.
-    for name in ("call", "compute_mask"):
-        if name in vars(operation):
-            delattr(operation, name)
+def _mix_masks(operation):
+    """Returns the methods of a layer above: the masks from below come in mixed."""
+    call, compute_mask = operation.call, getattr(operation, "compute_mask", None)
+
+    def mix(mask):
+        mixing = _mixing()
+        return mask if mixing is None else mixing.pairs.mix_mask(mask)
+
+    def call_with_mixed(*args, **kwargs):
+        masks = {name: mix(value) for name, value in kwargs.items() if is_mask(name)}
+        return call(*args, **kwargs | masks)
+
+    def mask_of_mixed(inputs, previous_mask=None):
+        return compute_mask(inputs, mix(previous_mask))
+
+    methods = {"call": call_with_mixed, "compute_mask": mask_of_mixed}
+    return methods if compute_mask is not None else {"call": call_with_mixed}
 
 
-def _mixing_after(operation):
-    mixing = getattr(_thread, "mixing", None)
-    return mixing if mixing is not None and mixing.operation is operation else None
+def _mixing():
+    return getattr(_thread, "mixing", None)

@@ -222,13 +222,13 @@ class MixupModel(keras.Model):
             pairs = self.mixer.pair_batch(own, partners)
             x = pairs.mix(own[0], partners and partners[0])
             return (x, pairs.labels), None
-        operation = cut_points.find(self.base_model, kind)
-        features = cut_points.features(operation)
+        cut = cut_points.find(self.base_model, kind)
+        features = cut_points.features(cut.operation)
         pairs = self.mixer.pair_batch(own, partners, features=features)
         x = own[0]
         if partners is not None:
             x = pair_batches.stacked(x, partners[0])
-        return (x, pairs.labels), hidden_mixing.HiddenMixing(operation, pairs)
+        return (x, pairs.labels), hidden_mixing.HiddenMixing(cut, pairs)
 
     @property
     def _num_inputs(self):
