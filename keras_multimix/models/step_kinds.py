@@ -6,6 +6,7 @@ steps have different numbers of rows.
 """
 
 import functools
+import itertools
 
 import keras
 import numpy as np
@@ -50,17 +51,12 @@ def _choosing_by_function(model, function_of):
     def train_function(data):
         if model.steps_per_execution == 1 or not model.draws_mixing_points:
             return one_step(data)
-        # TensorFlow's loop over several steps holds one kind only.
-        steps, logs = model.steps_per_execution, None
-        model.steps_per_execution = 1
-        try:
-            for _ in range(steps):
-                logs = one_step(data)
-        except StopIteration:
-            if logs is None:
-                raise
-        finally:
-            model.steps_per_execution = steps
+        # TensorFlow's own loop over several steps holds one kind only.
+        logs = None
+        for batch in itertools.islice(data, model.steps_per_execution):
+            logs = one_step(iter([batch]))
+        if logs is None:
+            raise StopIteration
         return logs
 
     return train_function
