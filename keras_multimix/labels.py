@@ -11,7 +11,7 @@ def mixed_dtype(leaf):
     return dtype if dtype in ("float64", "complex64", "complex128") else "float32"
 
 
-def encode(leaf, num_classes, ops):
+def encode(leaf, num_classes, ops, inputs=None):
     """Returns labels as numbers that can be averaged.
 
     Args:
@@ -19,22 +19,26 @@ def encode(leaf, num_classes, ops):
             last axis of size 1 beside the batch axis is dropped for them.
         num_classes: How many classes integers count.
         ops: The namespace of the labels.
+        inputs: The inputs of the batch: the last axis of a mask `(B, H, W)` of images
+            `(B, H, W, C)` is their width, and stays also where that is 1.
 
     Returns:
         Integers as one-hot float32 with a new last axis of size `num_classes`;
         anything else as it is, at least in float32.
     """
     if is_integer(leaf):
-        return ops.one_hot(ops.cast(_without_last_one(leaf, ops), "int32"), num_classes)
+        if _ends_in_one(leaf.shape, inputs):
+            leaf = ops.reshape(leaf, ops.shape(leaf)[:-1])
+        return ops.one_hot(ops.cast(leaf, "int32"), num_classes)
     return ops.cast(leaf, mixed_dtype(leaf))
 
 
-def encoded_shape(leaf, num_classes):
+def encoded_shape(leaf, num_classes, inputs=None):
     """Returns the shape that `encode` gives, with None where it is unknown."""
     shape = tuple(leaf.shape)
     if not is_integer(leaf):
         return shape
-    return (*(shape[:-1] if _ends_in_one(shape) else shape), num_classes)
+    return (*(shape[:-1] if _ends_in_one(shape, inputs) else shape), num_classes)
 
 
 def class_indices(labels, ops):
@@ -46,7 +50,7 @@ def class_indices(labels, ops):
     """
     leaf = leaves_of(labels)[0]
     if is_integer(leaf):
-        return ops.cast(_without_last_one(leaf, ops), "int32")
+        return ops.cast(ops.reshape(leaf, (-1,)), "int32")
     return ops.cast(ops.argmax(leaf, axis=-1), "int32")
 
 
@@ -75,16 +79,18 @@ def check_classes(labels):
     )
 
 
-def check_labels(labels, num_classes):
+def check_labels(labels, num_classes, inputs=None):
     """Refuses integer labels that cannot become one-hot.
 
     Args:
         labels: A structure of labels.
         num_classes: How many classes integers count, or None.
+        inputs: The inputs of the batch.
 
     Raises:
-        ValueError: If there are integer labels and no `num_classes`; and, where
-            reading them waits for no device, if one is out of range.
+        ValueError: If there are integer labels and no `num_classes`; if the last axis
+            of masks is unknown, which may hold the class alone; and, where reading
+            them waits for no device, if one is out of range.
     """
     for leaf in leaves_of(labels):
         if not is_integer(leaf):
@@ -98,6 +104,14 @@ def check_labels(labels, num_classes):
                 fix="pass `num_classes` to the layer (labels become one-hot), or "
                 "train with `MixupModel`, which takes integer labels as they are",
             )
+        if leaf.shape[-1] is None and len(leaf.shape) == _rank(inputs) > 2:
+            raise invalid(
+                "labels",
+                expected="integer masks whose last axis is known",
+                received=f"shape {tuple(leaf.shape)}, which may end in a channel",
+                fix="set it before mixing, for instance "
+                "`tf.ensure_shape(masks, [None, None, None, 1])`",
+            )
         values = namespaces.readable(leaf)
         if values is not None and values.size:
             low, high = int(values.min()), int(values.max())
@@ -110,11 +124,19 @@ def check_labels(labels, num_classes):
                 )
 
 
-def _ends_in_one(shape):
-    return len(shape) > 1 and shape[-1] == 1
+def _ends_in_one(shape, inputs):
+    """Whether the last axis of class indices holds nothing but the index."""
+    if len(shape) < 2 or shape[-1] != 1:
+        return False
+    for leaf in leaves_of(inputs):
+        sizes = tuple(leaf.shape)[1:-1]
+        if len(shape) == 1 + len(sizes) >= 3 and all(
+            None in (size, own) or size == own
+            for size, own in zip(sizes, shape[1:], strict=True)
+        ):
+            return False
+    return True
 
 
-def _without_last_one(leaf, ops):
-    if not _ends_in_one(leaf.shape):
-        return leaf
-    return ops.reshape(leaf, ops.shape(leaf)[:-1])
+def _rank(inputs):
+    return max((len(leaf.shape) for leaf in leaves_of(inputs)), default=0)

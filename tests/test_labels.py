@@ -32,6 +32,37 @@ def test_integers_become_one_hot(shape, expected_shape, dtype):
 
 
 @pytest.mark.parametrize(
+    ("inputs_shape", "shape", "expected_shape"),
+    [
+        ((4, 2, 1, 3), (4, 2, 1), (4, 2, 1, 3)),
+        ((4, 2, 1, 3), (4, 2, 1, 1), (4, 2, 1, 3)),
+        ((4, 2, 5, 3), (4, 2, 1), (4, 2, 3)),
+        ((4, 1, 7), (4, 1), (4, 3)),
+        ((None, None, None, 3), (None, None, 1), (None, None, 1, 3)),
+    ],
+)
+def test_masks_keep_an_axis_that_is_their_images_width(
+    inputs_shape, shape, expected_shape
+):
+    inputs = keras.KerasTensor(inputs_shape)
+    given = keras.KerasTensor(shape, dtype="uint8")
+    assert labels.encoded_shape(given, 3, inputs) == expected_shape
+    if None not in shape:
+        got = labels.encode(np.zeros(shape, "uint8"), 3, namespaces.numpy_ops, inputs)
+        assert got.shape == expected_shape
+
+
+def test_masks_that_may_end_in_a_channel_are_refused():
+    masks = keras.KerasTensor((4, 2, 2, None), dtype="uint8")
+    with pytest.raises(ValueError, match="ensure_shape"):
+        labels.check_labels(masks, 3, keras.KerasTensor((4, 2, 2, 3)))
+    # Masks without a channel, and sequences, may have any length.
+    for shape in ((4, 2, None), (4, None)):
+        inputs = keras.KerasTensor((*shape, 3))
+        labels.check_labels(keras.KerasTensor(shape, dtype="uint8"), 3, inputs)
+
+
+@pytest.mark.parametrize(
     ("dtype", "expected"),
     [("float16", "float32"), ("bool", "float32"), ("float64", "float64")],
 )

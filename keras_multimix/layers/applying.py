@@ -39,8 +39,8 @@ def mix(layer, batch, partners, transformation, ops):
     weights = label_coefficients(layer, transformation, ops)
 
     def mix_label(leaf, partner_leaf):
-        own = labels.encode(leaf, layer.num_classes, ops)
-        other = labels.encode(partner_leaf, layer.num_classes, ops)
+        own = labels.encode(leaf, layer.num_classes, ops, batch.inputs)
+        other = labels.encode(partner_leaf, layer.num_classes, ops, batch.inputs)
         dtype = labels.mixed_dtype(own)
         if layer.is_spatial(leaf, batch):
             return layer.mix_rows(own, other, transformation, dtype, ops)
@@ -148,7 +148,7 @@ def output_spec(layer, batch):
         return keras.KerasTensor((rows(leaf), *leaf.shape[1:]), dtype=dtype)
 
     def spec_label(leaf):
-        shape = labels.encoded_shape(leaf, layer.num_classes)
+        shape = labels.encoded_shape(leaf, layer.num_classes, batch.inputs)
         dtype = "float32" if batches.is_integer(leaf) else labels.mixed_dtype(leaf)
         return keras.KerasTensor((rows(leaf), *shape[1:]), dtype=dtype)
 

@@ -123,7 +123,8 @@ class MixingLayer(keras.layers.Layer):
         if not training:
             return None
         batch = batches.split(data)
-        self._validate(batch)
+        batches.check_batch(batch)
+        self.check(batch)  # integer labels need `num_classes` only where they are mixed
         random_state.check_step(self.random_state, step)
         ops = self._namespace(batch.leaves, step)
         return self._draw(batch, step, ops)
@@ -316,7 +317,8 @@ class MixingLayer(keras.layers.Layer):
 
     def _validate(self, batch):
         batches.check_batch(batch)
-        labels.check_labels((batch.labels, batch.masks), self.num_classes)
+        encoded = (batch.labels, batch.masks)
+        labels.check_labels(encoded, self.num_classes, batch.inputs)
         self.check(batch)
 
     # Keras --------------------------------------------------------------------

@@ -171,7 +171,8 @@ class RandomMix(MixingLayer):
             trailing = shapes[key][2:]
             rows = ops.reshape(zeros, (-1, zeros.shape[1], *(1,) * len(trailing)))
             drawn[key] = rows + ops.convert_to_tensor(np.zeros(trailing, "int32"))
-        return drawn
+        # PyTorch's trees keep the order of keys, and the branches must be alike.
+        return {key: drawn[key] for key in sorted(drawn)}
 
     def get_config(self):
         """Returns the layers, serialized, and the other arguments."""

@@ -121,9 +121,6 @@ class NeighborPairs(keras.utils.PyDataset):
     def _batch(self, rows):
         return tuple(map_leaves(lambda leaf: leaf[rows], p) for p in (self.x, self.y))
 
-    def _batch(self, rows):
-        return tuple(map_leaves(lambda leaf: leaf[rows], p) for p in (self.x, self.y))
-
     def _order(self):
         ops = namespaces.numpy_ops
         return sample_partners(self._state(), "shuffle", self._num_rows, ops)

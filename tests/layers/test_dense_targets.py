@@ -7,8 +7,8 @@ from keras_multimix import CutMix, MixUp, MultiMix
 from tests import helpers, oracle
 
 ROWS, CLASSES = 5, 3
-# Not square, and one of a single row of pixels: nothing may depend on either.
-SIZES = [(4, 4), (5, 3), (1, 7)]
+# Not square, and a single row or column of pixels: nothing may depend on either.
+SIZES = [(4, 4), (5, 3), (1, 7), (4, 1)]
 # How a mask comes: classes one-hot, or class indices without and with a channel.
 FORMS = {
     "one_hot": ("float32", (CLASSES,)),
@@ -92,7 +92,7 @@ def test_masks_of_sizes_unknown_to_the_graph(rng, layer_class, count):
     # The number of rows is unknown, too, and differs.
     batches = [
         images_and_classes(rng, size, rows)
-        for size, rows in zip(SIZES, (ROWS, 2, ROWS), strict=True)
+        for size, rows in zip(SIZES, (ROWS, 2, ROWS, ROWS), strict=True)
     ]
     forms = ["one_hot", "uint8_channel", "int32"]
 

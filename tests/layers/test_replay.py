@@ -132,3 +132,14 @@ def test_pairs_of_other_structures_are_refused(rng, partners):
     except Exception as raised:
         error = raised
     assert isinstance(error, ValueError) and "Expected" in str(error)
+
+
+def test_drawing_needs_no_number_of_classes(rng):
+    x, y = rng.normal(size=(6, 2)), np.array([0, 0, 1, 1, 2, 2])
+    drawn, counted = (
+        MixUp(pairing="same_class", num_classes=n, seed=1).get_random_transformation(
+            (x, y), step=0
+        )
+        for n in (None, 3)
+    )
+    np.testing.assert_array_equal(drawn["partner"], counted["partner"])
