@@ -69,11 +69,15 @@ def find(model, name):
 
 
 def features(operation):
-    """Returns the symbolic outputs of a layer, a structure of `keras.KerasTensor`s."""
+    """Returns what comes out of a layer, `keras.KerasTensor`s of any number of rows."""
     try:
-        return operation.output
+        outputs = operation.output
     except (AttributeError, ValueError):  # it is part of other models too
-        return list(operation._inbound_nodes[-1].output_tensors)
+        outputs = list(operation._inbound_nodes[-1].output_tensors)
+    # A sequential model that data has built knows the rows of its first batch.
+    return tree.map_structure(
+        lambda x: keras.KerasTensor((None, *x.shape[1:]), dtype=x.dtype), outputs
+    )
 
 
 def _names(places):

@@ -46,7 +46,7 @@ class NeighborPairs(keras.utils.PyDataset):
     Raises:
         ValueError: For arguments out of range, `x` and `y` of different lengths, or
             `same_class=True` without classes.
-        ImportError: Without scikit-learn.
+        ImportError: Without scikit-learn, which `keras-multimix[neighbors]` brings.
 
     References:
         "AC + KNN" and "SC + KNN", k = 200, in the ablation (Table 5) of Zhang et al.,
@@ -180,6 +180,6 @@ def _nearest_neighbors(count):
     except ImportError as error:
         raise ImportError(
             "NeighborPairs searches with scikit-learn. To fix it, "
-            "`pip install scikit-learn`."
+            '`pip install "keras-multimix[neighbors]"`.'
         ) from error
     return NearestNeighbors(n_neighbors=count)

@@ -359,6 +359,18 @@ def test_a_layer_inside_a_nested_model():
     MixupModel(nested(), MixUp(), mix_at=["backbone/deep"])
 
 
+def test_a_model_that_data_builds_takes_batches_of_any_size():
+    x, y = table(20)
+    base = keras.Sequential(
+        [keras.layers.Dense(5, name="hidden"), keras.layers.Dense(3)]
+    )
+    model = MixupModel(base, MultiMix(seed=1), mix_at=["input", "hidden"])
+    model.compile("sgd", LOSS)
+    for size in (8, 20):  # a last batch of 4 among them
+        history = model.fit(x, y, batch_size=size, epochs=2, verbose=0).history
+        assert np.isfinite(history["loss"]).all()
+
+
 @pytest.mark.slow
 def test_resnet50():
     base = keras.applications.ResNet50(
