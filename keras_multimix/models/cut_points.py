@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import tree
 
+from keras_multimix.batches import leaves_of
 from keras_multimix.errors import invalid
 
 INPUT = "input"
@@ -66,6 +67,13 @@ def find(model, name):
         received=problem,
         fix=f"choose from {_names(places)}",
     )
+
+
+def build(model, x):
+    """Builds a sequential model for inputs like `x`, which gives it a graph."""
+    if not model.built:
+        (inputs,) = leaves_of(x)
+        model.build((None, *inputs.shape[1:]))
 
 
 def features(operation):

@@ -222,6 +222,7 @@ class MixupModel(keras.Model):
             pairs = self.mixer.pair_batch(own, partners)
             x = pairs.mix(own[0], partners and partners[0])
             return (x, pairs.labels), None
+        cut_points.build(self.base_model, own[0])
         cut = cut_points.find(self.base_model, kind)
         features = cut_points.features(cut.operation)
         pairs = self.mixer.pair_batch(own, partners, features=features)
