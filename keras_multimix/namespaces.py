@@ -208,7 +208,8 @@ def readable(x):
     if is_tensorflow_tensor(x):
         on_host = "CPU" in getattr(x, "device", "")
     elif keras.backend.backend() == "torch" and hasattr(x, "is_cpu"):
-        on_host = x.is_cpu
+        # Keras may build a model on made-up values, in a scope of its own.
+        on_host = x.is_cpu and not _in_stateless_scope()
     elif keras.backend.backend() == "jax" and hasattr(x, "devices"):
         import jax
 
@@ -265,9 +266,13 @@ def in_jit_without_state(variable):
     """
     if keras.backend.backend() != "jax" or concrete(variable) is not None:
         return False
+    return not _in_stateless_scope()
+
+
+def _in_stateless_scope():
     with keras.StatelessScope() as probe:
         pass
-    return probe.original_scope is None
+    return probe.original_scope is not None
 
 
 def in_graph_beside_state():

@@ -1,0 +1,139 @@
+"""Class scores of a model, and the labels that they are held against."""
+
+import math
+
+import numpy as np
+from keras import ops
+
+from keras_multimix import namespaces
+from keras_multimix.batches import dtype_of
+from keras_multimix.errors import invalid
+
+
+def check_scores(scores, from_logits):
+    """Refuses what are no scores of two or more classes.
+
+    Args:
+        scores: A tensor of shape `(..., C)`.
+        from_logits: False if they are to be probabilities.
+
+    Raises:
+        ValueError: For other shapes and dtypes; and, where reading the values waits
+            for no device, for NaN, and for probabilities that do not sum to 1.
+    """
+    shape, dtype = tuple(scores.shape), dtype_of(scores)
+    if len(shape) < 2 or (shape[-1] or 2) < 2 or "float" not in dtype:
+        raise invalid(
+            "predictions",
+            expected="floating-point scores of two or more classes, shape (..., C)",
+            received=f"dtype {dtype} and shape {shape}",
+            fix="use a model that scores every class; of one sigmoid p make two, "
+            "`keras.ops.concatenate([1 - p, p], axis=-1)`",
+        )
+    values = namespaces.readable(scores)
+    if values is None or values.size == 0:
+        return
+    values = values.astype("float32")
+    if np.isnan(values).any():
+        raise invalid(
+            "predictions",
+            expected="numbers",
+            received=f"NaN in {int(np.isnan(values).any(axis=-1).sum())} rows of "
+            f"{math.prod(shape[:-1])}",
+            fix="look for a loss that diverged or for inputs that are NaN",
+        )
+    if from_logits:
+        return
+    sums = values.sum(axis=-1)
+    # Half precision rounds the sum of many classes this far.
+    tolerance = 1e-3 if dtype in ("float32", "float64") else 2e-2
+    if values.min() < 0 or np.abs(sums - 1).max() > tolerance:
+        raise invalid(
+            "predictions",
+            expected="probabilities: 0 or more, each row summing to 1",
+            received=f"values from {values.min():.4g} to {values.max():.4g}, rows "
+            f"summing to {sums.min():.4g} to {sums.max():.4g}",
+            fix="pass `from_logits=True` for logits, or end the model with a softmax",
+        )
+
+
+def check_targets(targets, scores):
+    """Refuses labels that do not go with scores.
+
+    Args:
+        targets: Class indices, shape `(...)` or `(..., 1)`, or one-hot or soft labels
+            of the scores' shape.
+        scores: Scores that `check_scores` accepts, shape `(..., C)`.
+
+    Raises:
+        ValueError: For other shapes; and, where reading the values waits for no
+            device, for class indices out of range and soft labels that are NaN.
+    """
+    shape, num_classes = tuple(targets.shape), scores.shape[-1]
+    if not (is_one_hot(targets, scores) or _are_indices(targets, scores)):
+        raise invalid(
+            "labels",
+            expected=f"class indices of shape {tuple(scores.shape[:-1])} or one-hot "
+            f"labels of shape {tuple(scores.shape)}, as the predictions have it",
+            received=f"shape {shape}",
+            fix="pass labels and predictions of the same rows",
+        )
+    values = namespaces.readable(targets)
+    if values is None or values.size == 0:
+        return
+    if is_one_hot(targets, scores):
+        if not np.isfinite(values.astype("float32")).all():
+            raise invalid(
+                "labels",
+                expected="numbers",
+                received="NaN or infinity",
+                fix="correct the labels",
+            )
+    elif not (values.min() >= 0 and values.max() < num_classes):
+        raise invalid(
+            "labels",
+            expected=f"class indices from 0 to {num_classes - 1}",
+            received=f"values from {values.min()} to {values.max()}",
+            fix="correct the labels, or use a model that scores all of their classes",
+        )
+
+
+def is_one_hot(targets, scores):
+    """Whether labels have one number for each class, as the scores do."""
+    return tuple(targets.shape)[-1:] != (1,) and _fits(targets.shape, scores.shape)
+
+
+def probabilities(scores, from_logits):
+    """Returns scores as float32 probabilities."""
+    scores = ops.cast(scores, "float32")
+    return ops.softmax(scores, axis=-1) if from_logits else scores
+
+
+def one_hot(targets, scores):
+    """Returns labels as float32 of the scores' shape."""
+    if is_one_hot(targets, scores):
+        return ops.cast(targets, "float32")
+    return ops.one_hot(classes(targets, scores), scores.shape[-1], dtype="float32")
+
+
+def classes(targets, scores):
+    """Returns labels as int32 class indices of the scores' shape without its last."""
+    if is_one_hot(targets, scores):
+        return ops.cast(ops.argmax(targets, axis=-1), "int32")
+    if len(targets.shape) == len(scores.shape):
+        targets = ops.squeeze(targets, axis=-1)
+    return ops.cast(targets, "int32")
+
+
+def _are_indices(targets, scores):
+    shape, rows = tuple(targets.shape), tuple(scores.shape[:-1])
+    if len(shape) == len(rows) + 1 and shape[-1] == 1:
+        shape = shape[:-1]
+    return _fits(shape, rows)
+
+
+def _fits(first, second):
+    first, second = tuple(first), tuple(second)
+    return len(first) == len(second) and all(
+        None in (a, b) or a == b for a, b in zip(first, second, strict=True)
+    )
