@@ -89,10 +89,10 @@ def check_targets(targets, scores):
                 received="NaN or infinity",
                 fix="correct the labels",
             )
-    elif not (values.min() >= 0 and values.max() < num_classes):
+    elif not ((values >= 0) & (values < num_classes) & (values % 1 == 0)).all():
         raise invalid(
             "labels",
-            expected=f"class indices from 0 to {num_classes - 1}",
+            expected=f"class indices, whole numbers from 0 to {num_classes - 1}",
             received=f"values from {values.min()} to {values.max()}",
             fix="correct the labels, or use a model that scores all of their classes",
         )

@@ -1,0 +1,21 @@
+"""Measuring what mixup is for: robustness, memorising, smoothness and variance."""
+
+from keras_multimix.evaluation.attacks import (
+    adversarial_error,
+    fgsm,
+    iterative_fgsm,
+    pgd,
+)
+from keras_multimix.evaluation.corruption import corrupt_labels
+from keras_multimix.evaluation.profile import interpolation_profile
+from keras_multimix.evaluation.variance import gradient_variance
+
+__all__ = [
+    "adversarial_error",
+    "corrupt_labels",
+    "fgsm",
+    "gradient_variance",
+    "interpolation_profile",
+    "iterative_fgsm",
+    "pgd",
+]

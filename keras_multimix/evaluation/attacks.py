@@ -1,0 +1,282 @@
+"""Adversarial examples: inputs moved within ε so that a model's loss rises."""
+
+import numbers
+
+import numpy as np
+from keras import ops
+
+from keras_multimix import scores
+from keras_multimix.arguments import check_count, check_flag
+from keras_multimix.errors import invalid
+from keras_multimix.evaluation import gradients, rows
+from keras_multimix.evaluation.logits import Logits
+from keras_multimix.seeds import resolve_seed
+
+
+def fgsm(model, x, y, epsilon, clip_range=(0, 1), *, batch_size=128, verbose=True):
+    """Returns examples of the fast gradient sign method: one step of ε.
+
+    Of a model that ends in a softmax its logits are attacked, so that probabilities
+    that round to 1 do not hide the gradient.
+
+    Args:
+        model: A `keras.Model` of one input that gives scores `(N, C)`.
+        x: The inputs, floats of shape `(N, ...)`.
+        y: Their labels: class indices `(N,)` or `(N, 1)`, or one-hot `(N, C)`.
+        epsilon: ε, how far each value may move, in the units of `x`; 0 or more.
+        clip_range: The smallest and the largest value of an input; None for inputs
+            without limits.
+        batch_size: Rows at a time.
+        verbose: True shows a progress bar.
+
+    Returns:
+        The adversarial inputs, a NumPy array like `x`. For a black-box attack hand
+        them to another model.
+
+    Raises:
+        ValueError: For arguments out of range, inputs outside of `clip_range`, and a
+            model whose output is no class scores or is NaN.
+
+    References:
+        Goodfellow et al., "Explaining and Harnessing Adversarial Examples", ICLR 2015.
+
+    Example:
+
+    >>> import keras, numpy as np
+    >>> from keras_multimix.evaluation import fgsm
+    >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2, "softmax")])
+    >>> model.set_weights([np.eye(2), np.zeros(2)])
+    >>> x, y = np.array([[0.6, 0.4]], "float32"), np.array([0])
+    >>> fgsm(model, x, y, epsilon=0.125, verbose=False).round(3).tolist()
+    [[0.4749999940395355, 0.5249999761581421]]
+    """
+    _check_distance("epsilon", epsilon)
+    return _attack(model, x, y, epsilon, 1, epsilon, clip_range, batch_size, verbose)
+
+
+def iterative_fgsm(
+    model, x, y, epsilon, steps=10, clip_range=(0, 1), *, batch_size=128, verbose=True
+):
+    """Returns examples of the iterative fast gradient sign method, in steps of ε / n.
+
+    Args:
+        model: A `keras.Model` of one input that gives scores `(N, C)`.
+        x: The inputs, floats of shape `(N, ...)`.
+        y: Their labels: class indices `(N,)` or `(N, 1)`, or one-hot `(N, C)`.
+        epsilon: ε, how far each value may move, in the units of `x`; 0 or more.
+        steps: n, how many steps, 1 or more. 10 is the mixup paper's.
+        clip_range: The smallest and the largest value of an input; None for inputs
+            without limits.
+        batch_size: Rows at a time.
+        verbose: True shows a progress bar.
+
+    Returns:
+        The adversarial inputs, a NumPy array like `x`.
+
+    Raises:
+        ValueError: As `fgsm` does.
+
+    References:
+        Kurakin et al., "Adversarial Machine Learning at Scale", ICLR 2017; ten equal
+        steps: Zhang et al., "mixup: Beyond Empirical Risk Minimization", ICLR 2018.
+
+    Example:
+
+    >>> import keras, numpy as np
+    >>> from keras_multimix.evaluation import iterative_fgsm
+    >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
+    >>> x, y = np.full((3, 2), 0.5, "float32"), np.array([0, 1, 1])
+    >>> moved = iterative_fgsm(model, x, y, epsilon=0.1, verbose=False)
+    >>> bool(np.abs(moved - x).max() < 0.1001)
+    True
+    """
+    _check_distance("epsilon", epsilon)
+    steps = check_count("steps", steps)
+    size = epsilon / steps
+    return _attack(model, x, y, epsilon, steps, size, clip_range, batch_size, verbose)
+
+
+def pgd(
+    model,
+    x,
+    y,
+    epsilon,
+    steps=40,
+    step_size=None,
+    random_start=True,
+    seed=None,
+    clip_range=(0, 1),
+    *,
+    batch_size=128,
+    verbose=True,
+):
+    """Returns examples of projected gradient descent within ε of each value.
+
+    Args:
+        model: A `keras.Model` of one input that gives scores `(N, C)`.
+        x: The inputs, floats of shape `(N, ...)`.
+        y: Their labels: class indices `(N,)` or `(N, 1)`, or one-hot `(N, C)`.
+        epsilon: ε, how far each value may move, in the units of `x`; 0 or more.
+        steps: How many steps, 1 or more.
+        step_size: How far a step moves each value; None is 2.5 · ε / `steps`.
+        random_start: True starts at a uniformly random point within ε.
+        seed: An integer for the start, the same on every backend; None draws one.
+        clip_range: The smallest and the largest value of an input; None for inputs
+            without limits.
+        batch_size: Rows at a time.
+        verbose: True shows a progress bar.
+
+    Returns:
+        The adversarial inputs, a NumPy array like `x`.
+
+    Raises:
+        ValueError: As `fgsm` does.
+
+    References:
+        Madry et al., "Towards Deep Learning Models Resistant to Adversarial Attacks",
+        ICLR 2018.
+
+    Example:
+
+    >>> import keras, numpy as np
+    >>> from keras_multimix.evaluation import pgd
+    >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
+    >>> x, y = np.full((3, 2), 0.5, "float32"), np.array([0, 1, 1])
+    >>> moved = pgd(model, x, y, epsilon=0.1, steps=5, seed=1, verbose=False)
+    >>> bool(np.abs(moved - x).max() < 0.1001)
+    True
+    """
+    _check_distance("epsilon", epsilon)
+    steps = check_count("steps", steps)
+    size = 2.5 * epsilon / steps if step_size is None else step_size
+    _check_distance("step_size", size)
+    check_flag("random_start", random_start)
+    seed = resolve_seed(seed) if random_start else None
+    return _attack(
+        model, x, y, epsilon, steps, size, clip_range, batch_size, verbose, seed
+    )
+
+
+def adversarial_error(model, x, y, attack=None, *, batch_size=128, verbose=True):
+    """Returns how often a model errs on adversarial examples.
+
+    Args:
+        model: A `keras.Model` of one input that gives scores `(N, C)`.
+        x: The inputs, floats of shape `(N, ...)`.
+        y: Their labels: class indices `(N,)` or `(N, 1)`, or one-hot `(N, C)`.
+        attack: A function `(model, x, y)` that returns examples, such as
+            `functools.partial(fgsm, epsilon=4 / 255)`, for the white box; the examples
+            themselves, made with another model, for the black box; None for the error
+            on `x`.
+        batch_size: Rows at a time.
+        verbose: True shows a progress bar.
+
+    Returns:
+        A dict of shares from 0 to 1: `"top1"`, how often the label is not the highest
+        score, and `"top5"`, how often it is not among the five highest.
+
+    Raises:
+        ValueError: For examples of another shape than `x`, and as `fgsm` does.
+
+    References:
+        Section 3.5 of Zhang et al., "mixup: Beyond Empirical Risk Minimization", ICLR
+        2018.
+
+    Example:
+
+    >>> import functools, keras, numpy as np
+    >>> from keras_multimix.evaluation import adversarial_error, fgsm
+    >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
+    >>> model.set_weights([np.eye(2), np.zeros(2)])
+    >>> x, y = np.array([[0.6, 0.4]], "float32"), np.array([0])
+    >>> attack = functools.partial(fgsm, epsilon=0.125, verbose=False)
+    >>> adversarial_error(model, x, y, attack, verbose=False)["top1"]
+    1.0
+    """
+    x = rows.check_inputs(x)
+    batch_size = check_count("batch_size", batch_size)
+    logits = Logits(model, x[:batch_size])
+    y = rows.check_labels(y, len(x), logits.num_classes)
+    examples = attack(model, x, y) if callable(attack) else attack
+    examples = x if examples is None else rows.check_inputs(examples)
+    if examples.shape != x.shape:
+        raise invalid(
+            "argument `attack`",
+            expected=f"examples of the shape of `x`, {x.shape}",
+            received=f"shape {examples.shape}",
+            fix="make them from the same rows",
+        )
+    found = rows.in_batches(logits, [examples], batch_size, verbose)
+    scores.check_scores(found, from_logits=True)
+    # Of equal scores the label's counts as the last: no credit for a tie.
+    own = found[np.arange(len(y)), y]
+    above = (found >= own[:, None]).sum(axis=1) - 1
+    return {"top1": float((above >= 1).mean()), "top5": float((above >= 5).mean())}
+
+
+def _attack(
+    model, x, y, epsilon, steps, size, clip_range, batch_size, verbose, seed=None
+):
+    x = rows.check_inputs(x)
+    batch_size = check_count("batch_size", batch_size)
+    low, high = _check_range(clip_range, x)
+    logits = Logits(model, x[:batch_size])
+    y = rows.check_labels(y, len(x), logits.num_classes)
+
+    def objective(moved, labels):
+        own = ops.one_hot(labels, logits.num_classes, dtype="float32")
+        return -ops.sum(own * ops.log_softmax(logits(moved), axis=-1))
+
+    gradient = gradients.input_gradient(logits.model, objective)
+
+    def within(moved, centre):
+        moved = ops.clip(moved, centre - epsilon, centre + epsilon)
+        return moved if low is None else ops.clip(moved, low, high)
+
+    def moved_from(centre, labels, start):
+        moved = within(start, centre)
+        for _ in range(steps):
+            moved = within(moved + size * ops.sign(gradient(moved, labels)), centre)
+        return moved
+
+    start = x
+    if seed is not None:
+        noise = np.random.default_rng(seed).uniform(-epsilon, epsilon, x.shape)
+        start = (x + noise).astype(x.dtype)
+    arrays = [x, y.astype("int32"), start]
+    return rows.in_batches(moved_from, arrays, batch_size, verbose).astype(x.dtype)
+
+
+def _check_distance(name, value):
+    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not (real and 0 <= value < float("inf")):
+        raise invalid(
+            f"argument `{name}`",
+            expected="a number, 0 or more, in the units of the inputs",
+            received=f"{name}={value!r}",
+            fix="pass for instance 4 / 255 for images in [0, 1]",
+        )
+
+
+def _check_range(clip_range, x):
+    if clip_range is None:
+        return None, None
+    try:
+        low, high = (float(limit) for limit in clip_range)
+    except (TypeError, ValueError):
+        low = high = float("nan")
+    if not low < high:
+        raise invalid(
+            "argument `clip_range`",
+            expected="a pair (smallest, largest), or None",
+            received=f"clip_range={clip_range!r}",
+            fix="pass for instance (0, 1)",
+        )
+    if x.min() < low or x.max() > high:
+        raise invalid(
+            "argument `x`",
+            expected=f"inputs within `clip_range`, {low} to {high}",
+            received=f"values from {x.min():.4g} to {x.max():.4g}",
+            fix="pass the limits of your inputs as `clip_range`, or None",
+        )
+    return low, high

@@ -1,0 +1,114 @@
+"""How a model behaves on the way from one training sample to another."""
+
+import numpy as np
+from keras import ops
+
+from keras_multimix.arguments import check_count
+from keras_multimix.errors import invalid
+from keras_multimix.evaluation import gradients, rows
+from keras_multimix.evaluation.logits import Logits
+from keras_multimix.seeds import resolve_seed
+
+
+def interpolation_profile(
+    model,
+    x,
+    y,
+    num_pairs=1000,
+    num_points=11,
+    seed=None,
+    *,
+    batch_size=128,
+    verbose=True,
+):
+    """Returns misses and gradient norms along the segments between random samples.
+
+    At x̃ = λ·x_i + (1−λ)·x_j a prediction is a miss if it is neither y_i nor y_j. The
+    gradient is that of λ·CE(x̃, y_i) + (1−λ)·CE(x̃, y_j), the cross-entropy against the
+    mixed label, with respect to x̃.
+
+    Args:
+        model: A `keras.Model` of one input that gives scores `(N, C)`.
+        x: The inputs, floats of shape `(N, ...)`, two rows or more.
+        y: Their labels: class indices `(N,)` or `(N, 1)`, or one-hot `(N, C)`.
+        num_pairs: How many pairs of different rows to draw.
+        num_points: How many λ, evenly from 0 to 1, 2 or more.
+        seed: An integer for the pairs, the same on every backend; None draws one.
+        batch_size: Rows at a time.
+        verbose: True shows a progress bar.
+
+    Returns:
+        A dict of NumPy arrays of shape `(num_points,)`: `"coefficients"`, the λ;
+        `"misses"`, the share of misses, 0 to 1; `"gradient_norm"`, the mean Euclidean
+        norm of the gradient.
+
+    Raises:
+        ValueError: For arguments out of range, and a model whose output is no class
+            scores or is NaN.
+
+    References:
+        Figure 2 of Zhang et al., "mixup: Beyond Empirical Risk Minimization", ICLR
+        2018. It does not say of what it takes the gradient; the loss is our reading.
+
+    Example:
+
+    >>> import keras, numpy as np
+    >>> from keras_multimix.evaluation import interpolation_profile
+    >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
+    >>> x, y = np.eye(2, dtype="float32"), np.array([0, 1])
+    >>> profile = interpolation_profile(model, x, y, 4, num_points=3, verbose=False)
+    >>> profile["coefficients"].tolist(), profile["misses"].tolist()
+    ([0.0, 0.5, 1.0], [0.0, 0.0, 0.0])
+    """
+    x = rows.check_inputs(x)
+    num_pairs = check_count("num_pairs", num_pairs)
+    num_points = check_count("num_points", num_points, minimum=2)
+    batch_size = check_count("batch_size", batch_size)
+    if len(x) < 2:
+        raise invalid(
+            "argument `x`",
+            expected="two rows or more, to draw pairs of",
+            received="1 row",
+            fix="pass the training set",
+        )
+    logits = Logits(model, x[:batch_size])
+    y = rows.check_labels(y, len(x), logits.num_classes)
+    rng = np.random.default_rng(resolve_seed(seed))
+    first = rng.integers(0, len(x), num_pairs)
+    second = (first + rng.integers(1, len(x), num_pairs)) % len(x)
+
+    def scores_and_loss(mixed, own, partner, weight):
+        found = logits(mixed)
+        labels = [
+            ops.one_hot(each, logits.num_classes, dtype="float32")
+            for each in (own, partner)
+        ]
+        target = weight * labels[0] + (1.0 - weight) * labels[1]
+        return found, -ops.sum(target * ops.log_softmax(found, axis=-1))
+
+    gradient = gradients.input_gradient(
+        logits.model, lambda *batch: scores_and_loss(*batch)[1]
+    )
+
+    def look_at(indices):
+        """Returns for each pair and point, `(rows, 2)`: a miss or not, and the norm."""
+        pairs, points = np.divmod(ops.convert_to_numpy(indices), num_points)
+        weight = (points / (num_points - 1)).astype("float32")
+        spread = weight.reshape(-1, *(1,) * (x.ndim - 1)).astype(x.dtype)
+        mixed = spread * x[first[pairs]] + (1 - spread) * x[second[pairs]]
+        own, partner = y[first[pairs]], y[second[pairs]]
+        batch = [mixed, own.astype("int32"), partner.astype("int32"), weight[:, None]]
+        batch = [ops.convert_to_tensor(each) for each in batch]
+        predicted = ops.convert_to_numpy(ops.argmax(logits(batch[0]), axis=-1))
+        slopes = ops.convert_to_numpy(gradient(*batch)).reshape(len(pairs), -1)
+        misses = (predicted != own) & (predicted != partner)
+        return np.stack([misses, np.linalg.norm(slopes, axis=1)], axis=1)
+
+    every = np.arange(num_pairs * num_points, dtype="int32")
+    found = rows.in_batches(look_at, [every], batch_size, verbose)
+    found = found.reshape(num_pairs, num_points, 2).mean(axis=0)
+    return {
+        "coefficients": np.linspace(0, 1, num_points),
+        "misses": found[:, 0],
+        "gradient_norm": found[:, 1],
+    }
