@@ -180,12 +180,12 @@ def main(arguments=None):
 
 def report_and_draw(records, curves, options):
     """Prints the table and writes the two figures."""
-    from recipes import figures, report, walk
+    from recipes import report, walk
 
     names = ("results.json", "learning_curves.png", "interpolations.png")
     files = [options.output / name for name in names]
-    metrics = {"test_error": ("test error (%)", 100), "nll": ("NLL (nats)", 1)}
-    figures.save_learning_curves(files[1], curves, metrics)
+    metrics = {"test_error": "test error", "nll": "NLL (nats)"}
+    report.save_learning_curves(files[1], curves, metrics)
     walk.save_example_walk(files[2], options.num_interpolations)
     title = f"digits, {options.train_size} training images, {options.backend}"
     report.print_report(records, title, files)

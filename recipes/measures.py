@@ -1,6 +1,8 @@
-"""How good a classifier's logits are: error, likelihood and calibration, in NumPy."""
+"""How good a classifier's logits are: error, likelihood and calibration."""
 
 import numpy as np
+
+from keras_multimix.metrics import ExpectedCalibrationError
 
 
 def log_probabilities(logits):
@@ -32,34 +34,21 @@ def confidence_gap(probabilities, labels):
     return float(np.mean(np.max(probabilities, axis=-1)) - accuracy)
 
 
-def expected_calibration_error(probabilities, labels, num_bins=15):
-    """The mean distance, 0 to 1, between confidence and accuracy in each bin.
-
-    Rows are sorted by confidence (their largest probability) into `num_bins` bins
-    of equal width, open below and closed above; each bin weighs as many rows as it
-    holds.
-
-    Args:
-        probabilities: (N, C), each row summing to 1.
-        labels: (N,) integers.
-        num_bins: number of bins between 0 and 1.
-    """
-    probabilities = np.asarray(probabilities)
-    confidence = probabilities.max(axis=-1)
-    correct = probabilities.argmax(axis=-1) == labels
-    bins = np.clip(np.ceil(confidence * num_bins).astype(int) - 1, 0, num_bins - 1)
-    # |sum of (confidence - correct)| over a bin is already weighted by its rows.
-    gaps = np.bincount(bins, weights=confidence - correct, minlength=num_bins)
-    return float(np.abs(gaps).sum() / len(confidence))
-
-
 def measure(logits, labels):
-    """All measures of (N, C) logits against (N,) integer labels, as a dict."""
+    """All measures of (N, C) logits against (N,) integer labels, as a dict.
+
+    Of a run that has diverged, logits that are NaN, the error counts and nothing else.
+    """
     logarithms = log_probabilities(logits)
     probabilities = np.exp(logarithms)
+    if np.isnan(probabilities).any():
+        nothing = dict.fromkeys(("nll", "ece", "confidence_gap"), float("nan"))
+        return {"test_error": error_rate(probabilities, labels), **nothing}
+    calibration = ExpectedCalibrationError()
+    calibration.update_state(labels, probabilities)
     return {
         "test_error": error_rate(probabilities, labels),
         "nll": negative_log_likelihood(logarithms, labels),
-        "ece": expected_calibration_error(probabilities, labels),
+        "ece": float(calibration.result()),
         "confidence_gap": confidence_gap(probabilities, labels),
     }

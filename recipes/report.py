@@ -6,6 +6,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from keras_multimix.evaluation import plot_learning_curves
+
 # name in the records, heading, factor, decimals
 COLUMNS = (
     ("test_error", "test error %", 100, 2),
@@ -65,6 +67,26 @@ def results_table(records, title):
             cells.append("" if name == "erm" else seeds_below(rows, methods["erm"]))
         table.add_row(name, *cells, f"{np.median(values(rows, 'seconds')):.1f}")
     return table
+
+
+def save_learning_curves(path, curves, metrics):
+    """Draws metrics on the test set against the share of training that is done.
+
+    Args:
+        path: PNG to write.
+        curves: dict (method, seed) -> list of points, dicts with `share` and
+            metrics, at the same shares for every seed of a method.
+        metrics: dict name in the points -> label of the axis.
+    """
+    runs, shares = {}, {}
+    for (method, _), points in curves.items():
+        own = {name: [point[name] for point in points] for name in metrics}
+        runs.setdefault(method, []).append(own)
+        shares[method] = [100 * point["share"] for point in points]
+    xlabel = "share of training done (%)"
+    figure = plot_learning_curves(runs, metrics, shares, xlabel)
+    figure.suptitle("On the test set: mean and standard deviation over the seeds")
+    figure.savefig(path, dpi=120)
 
 
 def print_report(records, title, files):

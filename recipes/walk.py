@@ -3,7 +3,7 @@
 import numpy as np
 
 from keras_multimix import MultiMix
-from recipes import figures
+from keras_multimix.evaluation import plot_examples
 from recipes.datasets import digits
 
 
@@ -17,10 +17,12 @@ def save_example_walk(path, num_interpolations):
     transformation = layer.get_random_transformation(pair, training=True, step=0)
     mixed = np.asarray(layer.apply(pair, transformation))[:num_interpolations]
     coefficients = np.asarray(transformation["coefficients"])[0]
-    figures.save_walk(
-        path,
-        np.concatenate([pair[:1], mixed, pair[1:]])[..., 0],
-        np.concatenate([[1.0], coefficients, [0.0]]),
+    walk = np.concatenate([pair[:1], mixed, pair[1:]])
+    titles = [f"λ = {λ:.2f}" for λ in (1.0, *coefficients, 0.0)]
+    # Ink on paper.
+    figure = plot_examples(1 - walk, titles, num_columns=len(walk))
+    figure.suptitle(
         f"MultiMix(alpha=1.0, num_interpolations={num_interpolations}): "
-        "λ · image + (1 - λ) · partner",
+        "λ · image + (1 - λ) · partner"
     )
+    figure.savefig(path, dpi=120)

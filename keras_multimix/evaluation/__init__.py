@@ -7,6 +7,13 @@ from keras_multimix.evaluation.attacks import (
     pgd,
 )
 from keras_multimix.evaluation.corruption import corrupt_labels
+from keras_multimix.evaluation.plots import (
+    plot_examples,
+    plot_learning_curves,
+    plot_profile,
+    plot_reliability,
+    plot_variance,
+)
 from keras_multimix.evaluation.profile import interpolation_profile
 from keras_multimix.evaluation.variance import gradient_variance
 
@@ -18,4 +25,9 @@ __all__ = [
     "interpolation_profile",
     "iterative_fgsm",
     "pgd",
+    "plot_examples",
+    "plot_learning_curves",
+    "plot_profile",
+    "plot_reliability",
+    "plot_variance",
 ]
