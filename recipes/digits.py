@@ -11,13 +11,9 @@ images, mixup and multi-mix on 5 to 6 %, with a lower likelihood loss. The contr
 calibration error is higher than plain training's.
 """
 
-import math
 import time
-from dataclasses import dataclass
 
-import numpy as np
-
-from recipes import runner
+from recipes import methods, runner
 
 DESCRIPTION = """\
 Trains a small convolutional net on a few of scikit-learn's 8 x 8 handwritten digits
@@ -27,46 +23,6 @@ and standard deviation over the seeds, and writes results.json, learning_curves.
 and interpolations.png."""
 
 
-@dataclass(frozen=True)
-class Method:
-    """One way to train.
-
-    Attributes:
-        summary: what it does, in one line.
-        mixer: name of the layer in `keras_multimix`; None is plain training, which is
-            mixup at α = 0: the same code for every method.
-        sampling: how the layer draws its coefficients; None is its default.
-        interpolates: K rows from each pair, so a step costs K times as much.
-        more_rows: K times the rows in each step, hence K passes over the data in
-            an epoch of as many steps.
-        more_epochs: K times the epochs.
-    """
-
-    summary: str
-    mixer: str | None = None
-    sampling: str | None = None
-    interpolates: bool = False
-    more_rows: bool = False
-    more_epochs: bool = False
-
-
-METHODS = {
-    "erm": Method("plain training"),
-    "mixup": Method("mixup: one interpolation per pair", "MixUp"),
-    "multimix": Method(
-        "K stratified, ordered interpolations per pair", "MultiMix", interpolates=True
-    ),
-    "mixup_matched": Method(
-        "control: mixup on K times the pairs per step", "MixUp", more_rows=True
-    ),
-    "erm_long": Method(
-        "control: plain training for K times the epochs", more_epochs=True
-    ),
-    "multimix_independent": Method(
-        "K independent interpolations per pair", "MultiMix", "independent", True
-    ),
-    "cutmix": Method("one box of the partner pasted into each image", "CutMix"),
-}
 DEFAULT_METHODS = ("erm", "mixup", "multimix", "mixup_matched", "erm_long")
 
 
@@ -75,7 +31,7 @@ def parse_options(arguments=None):
     parser = runner.option_parser(
         "digits",
         DESCRIPTION,
-        {name: method.summary for name, method in METHODS.items()},
+        methods.summaries(),
         default_methods=DEFAULT_METHODS,
         seeds=3,
         epochs=60,
@@ -89,26 +45,6 @@ def parse_options(arguments=None):
     return parser.parse_args(arguments)
 
 
-def epochs_of(method, options):
-    """Epochs in a run of the method called `method`."""
-    factor = options.num_interpolations if METHODS[method].more_epochs else 1
-    return options.epochs * factor
-
-
-def build_mixer(method, options, seed):
-    """The mixing layer of a method."""
-    import keras_multimix
-
-    if method.mixer is None:
-        return keras_multimix.MixUp(alpha=0.0, seed=seed)
-    arguments = {"alpha": options.alpha, "seed": seed}
-    if method.interpolates:
-        arguments["num_interpolations"] = options.num_interpolations
-    if method.sampling is not None:
-        arguments["sampling"] = method.sampling
-    return getattr(keras_multimix, method.mixer)(**arguments)
-
-
 def train(name, seed, options, on_epoch_end):
     """One run: the seed fixes the split, the first weights and every draw.
 
@@ -117,38 +53,14 @@ def train(name, seed, options, on_epoch_end):
     """
     import keras
 
-    from keras_multimix import MixupModel
-    from recipes.curves import TestCurve
     from recipes.datasets import digits
     from recipes.networks import small_conv
+    from recipes.training import train_classifier
 
-    method = METHODS[name]
-    epochs = epochs_of(name, options)
     split = digits.load_split(options.train_size, seed)
     keras.utils.set_random_seed(seed)
     network = small_conv.build(digits.IMAGE_SHAPE, digits.NUM_CLASSES)
-    model = MixupModel(network, build_mixer(method, options, seed))
-    steps = math.ceil(options.train_size / options.batch_size) * epochs
-    model.compile(
-        optimizer=keras.optimizers.Adam(
-            keras.optimizers.schedules.CosineDecay(options.learning_rate, steps)
-        ),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-    )
-    # Each image `copies` times, in batches `copies` times as large: as many steps.
-    copies = options.num_interpolations if method.more_rows else 1
-    curve = TestCurve(
-        network, split.test_images, split.test_labels, epochs, on_epoch_end
-    )
-    model.fit(
-        np.repeat(split.train_images, copies, axis=0),
-        np.repeat(split.train_labels, copies, axis=0),
-        batch_size=options.batch_size * copies,
-        epochs=epochs,
-        verbose=0,
-        callbacks=[curve],
-    )
-    return curve.points
+    return train_classifier(network, split, name, options, seed, on_epoch_end)
 
 
 def main(arguments=None):
@@ -171,7 +83,7 @@ def main(arguments=None):
         "digits",
         options,
         train=lambda method, seed, tick: train(method, seed, options, tick),
-        epochs_of=lambda method: epochs_of(method, options),
+        epochs_of=lambda method: methods.epochs_of(method, options),
     )
     report_and_draw(records, curves, options)
     print(f"Done in {time.perf_counter() - start:.0f} s.")

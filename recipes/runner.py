@@ -84,12 +84,7 @@ def option_parser(recipe, description, methods, *, default_methods, seeds, epoch
         + "\n".join(f"  {name:<20} {line}" for name, line in methods.items()),
         formatter_class=_HelpFormatter,
     )
-    parser.add_argument(
-        "--backend",
-        type=one_of(BACKENDS),
-        default=os.environ.get("KERAS_BACKEND", "jax"),
-        help=f"what Keras runs on: {', '.join(BACKENDS)}",
-    )
+    add_common_options(parser, recipe)
     parser.add_argument(
         "--methods",
         nargs="+",
@@ -101,6 +96,18 @@ def option_parser(recipe, description, methods, *, default_methods, seeds, epoch
     add = parser.add_argument
     add("--seeds", type=integer_from(1), default=seeds, help="runs of each method")
     add("--epochs", type=integer_from(1), default=epochs, help="epochs of a run")
+    return parser
+
+
+def add_common_options(parser, recipe):
+    """Adds the options of every recipe: where it runs, reads and writes."""
+    parser.add_argument(
+        "--backend",
+        type=one_of(BACKENDS),
+        default=os.environ.get("KERAS_BACKEND", "jax"),
+        help=f"what Keras runs on: {', '.join(BACKENDS)}",
+    )
+    add = parser.add_argument
     add("--output", type=Path, default=Path("runs", recipe), help="folder for files")
     add(
         "--data-dir",
@@ -108,7 +115,6 @@ def option_parser(recipe, description, methods, *, default_methods, seeds, epoch
         default=Path("data"),
         help="folder with the data; unused where they ship with a package",
     )
-    return parser
 
 
 class _HelpFormatter(

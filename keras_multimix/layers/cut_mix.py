@@ -26,7 +26,8 @@ class CutMix(PairMixingLayer):
             `(B, H, W)` or `(B, H, W, ...)`, with `channels_first` images
             `(B, C, H, W)`. A spectrogram's are time and frequency.
         y: As for `MixUp`. Labels of rank 4 or more, and of rank 3 where axes 1 and 2
-            are as long as the images', are masks.
+            are as long as the images', are masks. Where `MixupModel` mixes hidden
+            features, these have to be as high and as wide.
 
     Returns:
         The same structure, each part with B·K rows: the K of a pair one after
@@ -51,17 +52,17 @@ class CutMix(PairMixingLayer):
     (4, 32, 32, 2)
     """
 
-    def check(self, batch):
+    def check(self, batch, mixed):
         """Refuses inputs and masks that do not share one height and width."""
-        super().check(batch)
-        sizes = [self._size(leaf) for leaf in batches.leaves_of(batch.inputs)]
+        super().check(batch, mixed)
+        images = batches.leaves_of(mixed.inputs)
         masks = batches.leaves_of(batch.masks) + [
-            leaf for leaf in batches.leaves_of(batch.labels) if len(leaf.shape) >= 4
+            leaf
+            for leaf in batches.leaves_of(batch.labels)
+            if self.is_spatial(leaf, batch)
         ]
-        sizes += [self._size(leaf) for leaf in masks]
-        for leaf, size in zip(
-            batches.leaves_of(batch.inputs) + masks, sizes, strict=True
-        ):
+        sizes = [self._size(leaf) for leaf in images + masks]
+        for leaf, size in zip(images + masks, sizes, strict=True):
             fits = size is not None and all(
                 None in pair or pair[0] == pair[1]
                 for pair in zip(size, sizes[0] or (), strict=False)

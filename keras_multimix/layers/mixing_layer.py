@@ -124,7 +124,8 @@ class MixingLayer(keras.layers.Layer):
             return None
         batch = batches.split(data)
         batches.check_batch(batch)
-        self.check(batch)  # integer labels need `num_classes` only where they are mixed
+        # Integer labels need `num_classes` only where they are mixed.
+        self.check(batch, batch)
         random_state.check_step(self.random_state, step)
         ops = self._namespace(batch.leaves, step)
         return self._draw(batch, step, ops)
@@ -180,7 +181,7 @@ class MixingLayer(keras.layers.Layer):
         if hidden:
             mixed = dataclasses.replace(batch, inputs=features)
             batches.check_batch(mixed)
-        self.check(mixed)
+        self.check(batch, mixed)
         if partner_data is None:
             partners = None
         else:
@@ -245,8 +246,14 @@ class MixingLayer(keras.layers.Layer):
 
     # What a subclass says ----------------------------------------------------
 
-    def check(self, batch):
-        """Refuses a `Batch` that this way of mixing cannot take."""
+    def check(self, batch, mixed):
+        """Refuses a `Batch` that this way of mixing cannot take.
+
+        Args:
+            batch: The `Batch`.
+            mixed: The same, its inputs being what is mixed: the batch's own inputs, or
+                symbolic tensors of hidden features.
+        """
 
     def draw(self, batch, mixed, state, ops):
         """Returns a transformation for a `Batch`.
@@ -319,7 +326,7 @@ class MixingLayer(keras.layers.Layer):
         batches.check_batch(batch)
         encoded = (batch.labels, batch.masks)
         labels.check_labels(encoded, self.num_classes, batch.inputs)
-        self.check(batch)
+        self.check(batch, batch)
 
     # Keras --------------------------------------------------------------------
 

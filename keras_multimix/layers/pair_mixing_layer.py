@@ -87,7 +87,7 @@ class PairMixingLayer(MixingLayer):
         """Whether a label leaf is mixed pixel by pixel, as the inputs are."""
         return False
 
-    def check(self, batch):
+    def check(self, batch, mixed):
         """Refuses labels that give the rows no class, where the pairing needs one."""
         if self.pairing == "same_class":
             labels.check_classes(batch.labels)

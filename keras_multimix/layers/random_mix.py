@@ -74,10 +74,10 @@ class RandomMix(MixingLayer):
             dtype=layers[0].dtype_policy,
         )
 
-    def check(self, batch):
+    def check(self, batch, mixed):
         """Refuses a batch that one of the layers cannot take."""
         for layer in self.layers:
-            layer.check(batch)
+            layer.check(batch, mixed)
 
     def draw(self, batch, mixed, state, ops):
         """Draws which layer it is, and lets it draw."""

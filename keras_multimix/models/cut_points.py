@@ -6,6 +6,7 @@ would bring rows that are not mixed. Masks of padded sequences pass layers by: K
 hands them to each layer that takes one, and there they can be mixed too.
 """
 
+import difflib
 from typing import Any, NamedTuple
 
 import keras
@@ -65,7 +66,7 @@ def find(model, name):
         "argument `mix_at`",
         expected='"input" or the name of a layer that everything passes through, once',
         received=problem,
-        fix=f"choose from {_names(places)}",
+        fix=f"choose from {_names(places, name)}",
     )
 
 
@@ -88,13 +89,17 @@ def features(operation):
     )
 
 
-def _names(places):
+def _names(places, wanted):
+    """Lists the layers that would do; of very many, first those named alike."""
     cuts = [(path, cut.operation.name) for path, cut, bad in places if bad is None]
     names = [name for _, name in cuts]
-    listed = [repr(n if names.count(n) == 1 else path) for path, n in cuts]
+    listed = [name if names.count(name) == 1 else path for path, name in cuts]
     more = len(listed) - _MOST_NAMES
+    if more > 0:
+        alike = difflib.get_close_matches(wanted, listed, n=10, cutoff=0.3)
+        listed = alike + [name for name in listed if name not in alike]
     rest = [f"and {more} more"] if more > 0 else []
-    return ", ".join([repr(INPUT), *listed[:_MOST_NAMES], *rest])
+    return ", ".join([*map(repr, [INPUT, *listed[:_MOST_NAMES]]), *rest])
 
 
 def _has_graph(model):

@@ -95,9 +95,10 @@ class MixupModel(keras.Model):
 
     def call(self, x, training=None):
         """Returns the base model's predictions, never mixed."""
+        x = pair_batches.own_inputs(x, self._num_inputs)
         with hidden_mixing.forward_pass():
-            # Keras hands `training` on to the layers that a layer calls.
-            return self.base_model(pair_batches.own_inputs(x, self._num_inputs))
+            # Keras drops `training` where the base model's `call` takes none.
+            return self.base_model(x, training=training)
 
     @property
     def output_names(self):
@@ -341,6 +342,8 @@ def _check_base_model(base_model):
                 expected="a model that Keras' own training step trains",
                 received=f"{type(base_model).__name__}, whose own `{method}` would "
                 "be bypassed",
-                fix="mix in the input pipeline instead, "
+                fix="pass its own `base_model`"
+                if isinstance(base_model, MixupModel)
+                else "mix in the input pipeline instead, "
                 "`dataset.map(MixUp(num_classes=…))`, and call its own `fit`",
             )

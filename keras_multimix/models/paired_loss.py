@@ -6,6 +6,7 @@ label and once with the partner's, weighted by λ and 1 − λ. So a loss, its r
 and its regularisation terms are evaluated once, by Keras itself.
 """
 
+import keras
 from keras import ops, tree
 
 from keras_multimix.batches import map_leaves
@@ -14,15 +15,22 @@ from keras_multimix.errors import invalid
 
 def stack_predictions(y_pred):
     """Returns predictions twice, `(2N, ...)`: for own and for partners' labels."""
+    return map_leaves(_Twice(), y_pred)
 
-    def stack(leaf):
-        stacked = _as_column(ops.concatenate([leaf, leaf], axis=0), leaf)
-        mask = getattr(leaf, "_keras_mask", None)
-        if mask is not None:
-            stacked._keras_mask = ops.concatenate([mask, mask], axis=0)
-        return stacked
 
-    return map_leaves(stack, y_pred)
+class _Twice(keras.layers.Layer):
+    """A layer, because Keras hands masks to layers and keeps what they make of them."""
+
+    def __init__(self):
+        super().__init__(autocast=False, name="twice")
+
+    def call(self, x):
+        return _as_column(ops.concatenate([x, x], axis=0), x)
+
+    def compute_mask(self, inputs, previous_mask=None):
+        if previous_mask is None:
+            return None
+        return ops.concatenate([previous_mask, previous_mask], axis=0)
 
 
 def stack_labels(pairs, y_pred):
@@ -71,12 +79,8 @@ def metric_weights(pairs, y_pred, sample_weight):
         float32 weights of 2N rows.
     """
     own = ops.concatenate([pairs.coefficients, 1.0 - pairs.coefficients], axis=0)
-    rank = len(y_pred.shape)
     if sample_weight is None:
-        if rank <= 2:
-            return own
-        own = ops.reshape(own, (-1, *(1,) * (rank - 2)))
-        return ops.broadcast_to(own, ops.shape(y_pred)[:-1])
+        return _spread(own, y_pred)
     return _aligned(own, sample_weight) * ops.cast(sample_weight, "float32")
 
 
@@ -99,6 +103,19 @@ def _aligned(coefficients, weights):
     return ops.reshape(coefficients, (-1, *(1,) * (len(weights.shape) - 1)))
 
 
+def _spread(coefficients, y_pred):
+    """Gives every value of a loss of predictions `(2N, ..., C)` its row's weight.
+
+    A metric, and the reduction "mean_with_sample_weight", divide by the sum of the
+    weights as they come. Keras masks weights in place, so they are no mere view.
+    """
+    rank = len(y_pred.shape)
+    if rank <= 2:
+        return coefficients
+    zeros = ops.cast(ops.zeros_like(y_pred[..., 0]), "float32")
+    return ops.reshape(coefficients, (-1, *(1,) * (rank - 2))) + zeros
+
+
 def _stacked_weights(pairs, own, partner, y_pred):
     coefficients = ops.concatenate(
         [pairs.coefficients, 1.0 - pairs.coefficients], axis=0
@@ -106,15 +123,7 @@ def _stacked_weights(pairs, own, partner, y_pred):
     if own is not None:
         given = ops.cast(ops.concatenate([own, partner], axis=0), "float32")
         return _aligned(coefficients, given) * given
-    rank = len(y_pred.shape)
-    if rank <= 2:
-        return coefficients
-    # One weight for each value of the loss: "mean_with_sample_weight" divides by
-    # the sum of the weights as they come.
-    shape = ops.shape(y_pred)[1:-1]
-    weights = ops.reshape(coefficients, (-1, *(1,) * (rank - 2)))
-    rows = ops.shape(coefficients)[0]
-    return ops.broadcast_to(weights, (rows, *shape))
+    return _spread(coefficients, ops.concatenate([y_pred, y_pred], axis=0))
 
 
 def _scaled(weights, loss, pairs):

@@ -85,7 +85,8 @@ def _choosing_by_structure(model, function):
                 yield {kind: data}
 
         logs, state = function(state, named())
-        after_last, calls = state[1][place], drawn
+        if model.draws_mixing_points:
+            after_last, calls = state[1][place], drawn
         return logs, state
 
     return train_function

@@ -18,7 +18,8 @@ class NeighborPairs(keras.utils.PyDataset):
 
     The neighbours are found once, when the dataset is made. Every epoch shuffles the
     rows and draws a new partner for each. `MixupModel.fit` takes the dataset as it is;
-    a layer mixes its batches with `layer.mix_pairs(*pairs[i])`.
+    a layer mixes its batches with `layer.mix_pairs(*pairs[i])`. Its attribute `epoch`
+    says which epoch's draws the batches hold: set it to go on where a training stopped.
 
     The mixup paper found near neighbours, and partners of the same class, to help much
     less than random partners: this is for such comparisons, and for data where the

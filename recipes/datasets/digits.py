@@ -1,25 +1,15 @@
 """The handwritten digits that ship inside scikit-learn: 1797 images, no download."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
+
+from recipes.datasets.split import Split
 
 IMAGE_SHAPE = (8, 8, 1)
 NUM_CLASSES = 10
 NUM_IMAGES = 1797
 _GREY_LEVELS = 16
-
-
-@dataclass(frozen=True)
-class Split:
-    """Images (N, 8, 8, 1) float32 in [0, 1] and their classes (N,) int32."""
-
-    train_images: np.ndarray
-    train_labels: np.ndarray
-    test_images: np.ndarray
-    test_labels: np.ndarray
 
 
 def load():

@@ -238,3 +238,34 @@ def test_pasted_masks_are_the_target_of_their_pixels(rng):
     expected = plain.evaluate(*pasted, batch_size=12, verbose=0)
     history, _ = train(MixupModel(base, mixer), x, y, sparse())
     np.testing.assert_allclose(history["loss"], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "reduction", ["sum", "sum_over_batch_size", "mean_with_sample_weight"]
+)
+@pytest.mark.parametrize("mix_at", [None, ["masking"], ["recurrent"]])
+def test_masked_places_of_outputs_do_not_count(rng, reduction, mix_at):
+    x = rng.normal(size=(8, 5, 3)).astype("float32")
+    x[::2, 3:] = 0
+    y = rng.integers(0, 2, size=(8, 5))
+    results = []
+    for wrap in (False, True):
+        keras.utils.set_random_seed(3)
+        inputs = keras.Input((5, 3))
+        hidden = keras.layers.Masking(name="masking")(inputs)
+        hidden = keras.layers.SimpleRNN(4, return_sequences=True, name="recurrent")(
+            hidden
+        )
+        plain = keras.Model(inputs, keras.layers.Dense(2)(hidden))
+        model = MixupModel(plain, MixUp(0), mix_at) if wrap else plain
+        model.compile(
+            keras.optimizers.SGD(0.1),
+            keras.losses.SparseCategoricalCrossentropy(
+                from_logits=True, reduction=reduction
+            ),
+            metrics=["accuracy"],
+        )
+        history = model.fit(x, y, batch_size=4, epochs=2, shuffle=False, verbose=0)
+        results.append(history.history)
+    for name in ("loss", "accuracy"):
+        np.testing.assert_allclose(results[0][name], results[1][name], rtol=1e-5)

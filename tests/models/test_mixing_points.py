@@ -4,7 +4,15 @@ import keras
 import numpy as np
 import pytest
 
-from keras_multimix import CutMix, MixUp, MixupModel, MultiMix, RandomMix, namespaces
+from keras_multimix import (
+    CutMix,
+    MixUp,
+    MixupModel,
+    MixupSchedule,
+    MultiMix,
+    RandomMix,
+    namespaces,
+)
 from tests import helpers, oracle
 
 LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -234,6 +242,20 @@ def test_every_step_draws_its_point_from_the_seed(steps_per_execution):
     assert [model.kinds[step] for step in range(16)] == expected
 
 
+def test_points_after_plain_epochs_are_those_of_the_seed():
+    x, y = table(20)
+    names = ["input", "hidden", "top"]
+    model = Spy(linear(), MixUp(seed=7), mix_at=names)
+    object.__setattr__(model, "kinds", {})
+    model.compile("sgd", LOSS)
+    schedule = MixupSchedule(start_epoch=1, stop_epoch=3)
+    model.fit(x, y, batch_size=4, epochs=4, callbacks=[schedule], verbose=0)
+    model.fit(x, y, batch_size=4, epochs=1, verbose=0)
+    points = [names[i] for i in drawn_points(7, 3, 25)]
+    for steps in (range(5, 15), range(20, 25)):
+        assert [model.kinds[i] for i in steps] == [points[i] for i in steps]
+
+
 def test_a_saved_model_draws_on(tmp_path):
     x, y = images()
     model = compiled(residual, MultiMix(seed=7), ["input", "stem", "block_out"])
@@ -390,6 +412,23 @@ def test_mixed_precision(dtype_policy):
     x, y = images()
     model = compiled(residual, MultiMix(seed=7), ["stem", "block_out"])
     assert np.isfinite(model.fit(x, y, verbose=0).history["loss"]).all()
+
+
+@pytest.mark.parametrize("trailing", [(), (1,)])
+@pytest.mark.parametrize("wrap", [False, True])
+def test_masks_that_do_not_fit_the_features_are_refused(trailing, wrap):
+    inputs = keras.Input((8, 8, 1))
+    x = keras.layers.Conv2D(2, 2, strides=2, name="strided")(inputs)
+    base = keras.Model(inputs, keras.layers.Conv2DTranspose(3, 2, strides=2)(x))
+    mixer = RandomMix([CutMix(seed=1)], seed=1) if wrap else CutMix(seed=1)
+    x, masks = np.zeros((4, 8, 8, 1), "float32"), np.zeros((4, 8, 8, *trailing), int)
+    model = MixupModel(base, mixer, mix_at=["strided"])
+    model.compile("sgd", LOSS)
+    with pytest.raises(ValueError, match="images and masks of one height and width"):
+        model.fit(x, masks, verbose=0)
+    model = MixupModel(base, mixer)
+    model.compile("sgd", LOSS)
+    model.fit(x, masks, verbose=0)
 
 
 def test_cutmix_boxes_fit_the_features():

@@ -253,3 +253,63 @@ def test_binary_and_multilabel_metrics():
     )
     logs = model.fit(x, y, batch_size=10, verbose=0).history
     assert len(logs) == 4 and np.isfinite(list(logs.values())).all()
+
+
+def with_statistics():
+    return keras.Sequential(
+        [
+            keras.Input((4,)),
+            keras.layers.BatchNormalization(momentum=0.5, name="normalized"),
+            keras.layers.Dense(3),
+        ]
+    )
+
+
+class Subclassed(keras.Model):
+    """Its own `call` knows of no `training`."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = with_statistics()
+
+    def call(self, x):
+        return self.layer(x)
+
+
+@pytest.mark.parametrize("make", [with_statistics, Subclassed])
+@pytest.mark.parametrize("mixed", [None, ["input"], ["normalized"]])
+def test_the_base_model_knows_that_it_trains(rng, make, mixed):
+    if make is Subclassed and mixed and mixed != ["input"]:
+        pytest.skip("a subclassed model has no graph")
+    x, y = rng.normal(3, 1, size=(12, 4)).astype("float32"), np.arange(12) % 3
+    models = []
+    for wrap in (False, True):
+        keras.utils.set_random_seed(1)
+        plain = make()
+        model = MixupModel(plain, MixUp(0), mix_at=mixed) if wrap else plain
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(keras.optimizers.SGD(0.1), loss)
+        model.fit(x, y, batch_size=4, epochs=2, shuffle=False, verbose=0)
+        models.append(plain)
+    if make is with_statistics:
+        for a, b in zip(models[0].weights, models[1].weights, strict=True):
+            np.testing.assert_allclose(np.array(a), np.array(b), atol=1e-5)
+    moving = [np.array(w) for w in models[1].weights if "moving_mean" in w.path]
+    assert (np.abs(moving[0]) > 1).all()
+
+
+def test_dropout_drops_while_training_only():
+    x, y = np.ones((32, 4), "float32"), np.zeros((32, 1), "float32")
+    base = keras.Sequential(
+        [
+            keras.Input((4,)),
+            keras.layers.Dropout(0.5, seed=1),
+            keras.layers.Dense(1, use_bias=False, kernel_initializer="ones"),
+        ]
+    )
+    model = MixupModel(base, MixUp(0))
+    model.compile(keras.optimizers.SGD(0.0), "mse")
+    (loss,) = model.fit(x, y, batch_size=32, verbose=0).history["loss"]
+    # Sums of four numbers, 0 or 2 each: their mean square is 20, not 16.
+    assert 16.5 < loss < 24
+    assert model.evaluate(x, y, verbose=0) == pytest.approx(16)

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from recipes import digits
+from recipes import digits, methods
 from recipes.datasets import digits as data
 
 PNG_SIGNATURE = b"\x89PNG\r\n"
@@ -37,18 +37,18 @@ def test_split_needs_room_for_every_class(train_size):
 
 def test_controls_cost_what_multimix_costs():
     options = digits.parse_options(["--epochs", "4", "--num-interpolations", "3"])
-    assert digits.epochs_of("erm_long", options) == 12
-    assert digits.epochs_of("mixup_matched", options) == 4
-    assert digits.METHODS["mixup_matched"].more_rows
+    assert methods.epochs_of("erm_long", options) == 12
+    assert methods.epochs_of("mixup_matched", options) == 4
+    assert methods.METHODS["mixup_matched"].more_rows
 
 
 def test_mixers_take_the_options():
     options = digits.parse_options(["--alpha", "0.3", "--num-interpolations", "4"])
-    config = digits.build_mixer(digits.METHODS["multimix"], options, 7).get_config()
+    config = methods.build_mixer("multimix", options, 7).get_config()
     assert config["alpha"] == 0.3
     assert config["num_interpolations"] == 4
     assert config["sampling"] == "stratified"
-    config = digits.build_mixer(digits.METHODS["mixup"], options, 7).get_config()
+    config = methods.build_mixer("mixup", options, 7).get_config()
     assert config["num_interpolations"] == 1
 
 

@@ -1,0 +1,81 @@
+"""The ways to train that the recipes compare, and the controls for equal compute."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Method:
+    """One way to train.
+
+    Attributes:
+        summary: what it does, in one line.
+        mixer: name of the layer in `keras_multimix`; None is plain training, which is
+            mixup at α = 0: the same code for every method.
+        arguments: of the layer, beside α and the seed.
+        interpolates: K rows from each pair, K being the recipe's option, so a step
+            costs K times as much.
+        more_rows: K times the rows in each step, hence K passes over the data in
+            an epoch of as many steps.
+        more_epochs: K times the epochs.
+    """
+
+    summary: str
+    mixer: str | None = None
+    arguments: dict[str, Any] = field(default_factory=dict)
+    interpolates: bool = False
+    more_rows: bool = False
+    more_epochs: bool = False
+
+
+METHODS = {
+    "erm": Method("plain training"),
+    "mixup": Method("mixup: one interpolation per pair", "MixUp"),
+    "multimix": Method(
+        "K stratified, ordered interpolations per pair", "MultiMix", interpolates=True
+    ),
+    "mixup_matched": Method(
+        "control: mixup on K times the pairs per step", "MixUp", more_rows=True
+    ),
+    "erm_long": Method(
+        "control: plain training for K times the epochs", more_epochs=True
+    ),
+    "multimix_independent": Method(
+        "K independent interpolations per pair",
+        "MultiMix",
+        {"sampling": "independent"},
+        interpolates=True,
+    ),
+    "multimix_2": Method(
+        "2 stratified interpolations per pair", "MultiMix", {"num_interpolations": 2}
+    ),
+    "mixup_roll": Method("mixup with the next row", "MixUp", {"pairing": "roll"}),
+    "mixup_mirror": Method(
+        "mixup of rows i and B-1-i at one λ", "MixUp", {"pairing": "mirror"}
+    ),
+    "cutmix": Method("one box of the partner pasted into each image", "CutMix"),
+}
+
+
+def summaries():
+    """A dict method -> what it does, for `--help`."""
+    return {name: method.summary for name, method in METHODS.items()}
+
+
+def epochs_of(name, options):
+    """Epochs in a run of the method called `name`."""
+    factor = options.num_interpolations if METHODS[name].more_epochs else 1
+    return options.epochs * factor
+
+
+def build_mixer(name, options, seed):
+    """The mixing layer of the method called `name`."""
+    import keras_multimix
+
+    method = METHODS[name]
+    if method.mixer is None:
+        return keras_multimix.MixUp(alpha=0.0, seed=seed)
+    arguments = {"alpha": options.alpha, "seed": seed, **method.arguments}
+    if method.interpolates:
+        arguments["num_interpolations"] = options.num_interpolations
+    return getattr(keras_multimix, method.mixer)(**arguments)

@@ -1,0 +1,116 @@
+"""What `recipes.variance` prints and draws."""
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from keras_multimix.evaluation import plot_variance
+from recipes.variance import FRESH, NUM_INTERPOLATIONS, SAMPLINGS
+
+
+def cases_of(records):
+    """A dict (dataset, network, α) -> its records, in the order of appearance."""
+    cases = {}
+    for record in records:
+        key = (record["dataset"], record["network"], record["alpha"])
+        cases.setdefault(key, []).append(record)
+    return cases
+
+
+def find(records, name, count):
+    """The metrics of one setting."""
+    (found,) = [
+        record["metrics"]
+        for record in records
+        if (record["method"], record["num_interpolations"]) == (name, count)
+    ]
+    return found
+
+
+def law(records):
+    """Returns a and b of variance = a + b / K, from the two parts at K = 1."""
+    at_one = find(records, "independent", 1)
+    return at_one["pairs"], at_one["coefficients"]
+
+
+def curve(records, name, scale):
+    """The curve of one sampling for `plot_variance`, in units of `scale`."""
+    found = [find(records, name, count) for count in NUM_INTERPOLATIONS]
+    return {
+        "num_interpolations": list(NUM_INTERPOLATIONS),
+        "total": [each["total"] / scale for each in found],
+        "total_error": [each["total_error"] / scale for each in found],
+    }
+
+
+def save_figure(path, records):
+    """Draws the variance against K, relative to independent coefficients at K = 1."""
+    ((dataset, network, alpha),) = cases_of(records)
+    scale = find(records, "independent", 1)["total"]
+    curves = {name: curve(records, name, scale) for name in (*SAMPLINGS, FRESH)}
+    title = f"Variance of the gradient: {dataset}, {network}, α = {alpha:g}"
+    figure = plot_variance(curves, title)
+    a, b = law(records)
+    at = np.geomspace(1, max(NUM_INTERPOLATIONS), 50)
+    (panel,) = figure.axes
+    panel.plot(at, (a + b / at) / scale, "k:", linewidth=1, label="a + b / K")
+    panel.axhline(a / scale, color="0.6", linewidth=0.8)
+    panel.set_ylabel("variance, relative to K = 1")
+    panel.legend(frameon=False)
+    figure.savefig(path, dpi=120)
+
+
+def print_report(records, num_draws):
+    """Prints the table against K, that of the pairings, and how the law holds."""
+    console = Console(width=110)
+    for (dataset, network, alpha), own in cases_of(records).items():
+        title = f"{dataset}, {network}, α = {alpha:g}, {num_draws} draws"
+        console.print(_against_k(own, title))
+        console.print(_law_remark(own))
+        console.print(_of_pairings(own, title))
+
+
+def _against_k(records, title):
+    scale = find(records, "independent", 1)["total"]
+    table = Table(title=f"{title}: variance relative to K = 1 (± standard error)")
+    table.add_column("K", no_wrap=True)
+    for count in NUM_INTERPOLATIONS:
+        table.add_column(str(count), justify="right", no_wrap=True)
+    for name in (*SAMPLINGS, FRESH):
+        own = curve(records, name, scale)
+        pairs = zip(own["total"], own["total_error"], strict=True)
+        table.add_row(name, *(f"{value:.3f} ±{error:.3f}" for value, error in pairs))
+    return table
+
+
+def _law_remark(records):
+    a, b = law(records)
+    deviations = []
+    for count in NUM_INTERPOLATIONS[1:]:
+        found = find(records, "independent", count)
+        deviation = (found["total"] - (a + b / count)) / found["total_error"]
+        deviations.append(f"{deviation:+.1f}")
+    share = b / (a + b)
+    return (
+        f"Coefficients make {100 * share:.0f} % of the variance at K = 1. Independent "
+        f"coefficients lie {', '.join(deviations)} of their standard errors from a + "
+        "b / K, a and b being the two parts at K = 1."
+    )
+
+
+def _of_pairings(records, title):
+    scale = find(records, "pairing: shuffle", 1)
+    table = Table(title=f"{title}: variance at the same number of mixed rows")
+    for heading in ("pairing", "relative to shuffle", "of the coefficients, %"):
+        table.add_column(heading, justify="left" if heading == "pairing" else "right")
+    for record in records:
+        if not record["method"].startswith("pairing: "):
+            continue
+        found = record["metrics"]
+        table.add_row(
+            record["method"].removeprefix("pairing: "),
+            f"{found['total'] / scale['total']:.3f} "
+            f"±{found['total_error'] / scale['total']:.3f}",
+            f"{100 * found['coefficients'] / found['total']:.0f}",
+        )
+    return table
