@@ -11,6 +11,11 @@ BIN := $(VENV)/bin
 # The constraints pin every version; torch above all (see constraints.txt).
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	-c constraints.txt
+# What the tests train and compare with. Without their dependencies, which would bring
+# other builds of TensorFlow and torchvision and which the tests do not reach.
+PEERS := keras-hub kagglehub kagglesdk regex sentencepiece tokenizers \
+	keras-cv dm-tree tensorflow-datasets \
+	netcal torchmetrics lightning-utilities torchattacks
 # TensorFlow logs to standard error at import; silence it so that results are seen.
 QUIET := TF_CPP_MIN_LOG_LEVEL=3 TF_ENABLE_ONEDNN_OPTS=0
 
@@ -82,4 +87,5 @@ $(DEMO_READY): pyproject.toml constraints.txt | $(CREATED)
 $(ALL_READY): pyproject.toml constraints.txt | $(CREATED)
 	@echo "Installing three backends and the tools into $(VENV) ..."
 	$(INSTALL) -e '.[jax,torch,dev]' tensorflow-cpu
+	$(INSTALL) --no-deps $(PEERS)
 	@touch $(DEMO_READY) $@
