@@ -5,6 +5,7 @@ from itertools import groupby
 import numpy as np
 from rich.console import Console
 from rich.table import Table
+from scipy.stats import ttest_rel
 
 from keras_multimix.evaluation import plot_learning_curves
 
@@ -97,6 +98,36 @@ def print_report(records, title, files):
         console.print("beats erm: on how many seeds the test error is below erm's.")
     console.print(confidence_remark(records))
     console.print("Files:", ", ".join(str(path) for path in files), soft_wrap=True)
+
+
+def print_paired_tests(records, reference, metric="test_error"):
+    """Prints how a metric of each method differs from a reference, paired by seed.
+
+    Args:
+        records: the list in results.json.
+        reference: name of the method to compare with.
+        metric: a share, printed in points.
+    """
+    methods = by_method(records)
+    if reference not in methods or len(methods[reference]) < 2:
+        return
+    table = Table(title=f"{metric} minus that of {reference}, paired by seed")
+    for heading in ("method", "points", "lower on", "t-test p"):
+        table.add_column(heading, justify="left" if heading == "method" else "right")
+    base = values(methods[reference], metric)
+    for name, rows in methods.items():
+        if name == reference:
+            continue
+        own = values(rows, metric)
+        table.add_row(
+            name,
+            mean_and_std(100 * (own - base), 2),
+            seeds_below(rows, methods[reference], metric),
+            f"{ttest_rel(own, base).pvalue:.3f}",
+        )
+    console = Console()
+    console.print(table)
+    console.print("p: of a two-sided paired t-test, not corrected for the many tests.")
 
 
 def confidence_remark(records):
