@@ -1,8 +1,9 @@
 """A callback that measures a classifier on the test set while it trains."""
 
 import keras
+import numpy as np
 
-from recipes.measures import measure
+from recipes.measures import measure, reliability
 
 
 class TestCurve(keras.callbacks.Callback):
@@ -16,7 +17,8 @@ class TestCurve(keras.callbacks.Callback):
         on_epoch_end: function () called after every epoch, for a progress bar.
         num_points: how often to measure; measuring costs time.
 
-    `points` is the list of measures, each a dict with `share`, 0 to 1, of the run.
+    `points` is the list of measures, each a dict with `share`, 0 to 1, of the run; the
+    last has the bins of a reliability diagram too, unless the run has diverged.
     """
 
     # pytest takes classes named Test* for tests.
@@ -39,4 +41,6 @@ class TestCurve(keras.callbacks.Callback):
             logits = self.network.predict_on_batch(self.images)
             share = done / self.epochs
             self.points.append({"share": share, **measure(logits, self.labels)})
+            if done == self.epochs and np.isfinite(logits).all():
+                self.points[-1]["reliability"] = reliability(logits, self.labels)
         self.notify()

@@ -19,8 +19,8 @@ DESCRIPTION = """\
 Trains a small convolutional net on a few of scikit-learn's 8 x 8 handwritten digits
 (no download) and compares plain training, mixup and multi-mix, each through
 MixupModel.fit, with the two controls for equal compute. It ends with a table, mean
-and standard deviation over the seeds, and writes results.json, learning_curves.png
-and interpolations.png."""
+and standard deviation over the seeds, and writes results.json, learning_curves.png,
+interpolations.png and reliability.png."""
 
 
 DEFAULT_METHODS = ("erm", "mixup", "multimix", "mixup_matched", "erm_long")
@@ -91,14 +91,20 @@ def main(arguments=None):
 
 
 def report_and_draw(records, curves, options):
-    """Prints the table and writes the two figures."""
+    """Prints the table and writes the figures."""
     from recipes import report, walk
 
-    names = ("results.json", "learning_curves.png", "interpolations.png")
+    names = (
+        "results.json",
+        "learning_curves.png",
+        "interpolations.png",
+        "reliability.png",
+    )
     files = [options.output / name for name in names]
     metrics = {"test_error": "test error", "nll": "NLL (nats)"}
     report.save_learning_curves(files[1], curves, metrics)
     walk.save_example_walk(files[2], options.num_interpolations)
+    report.save_reliability(files[3], records)
     title = f"digits, {options.train_size} training images, {options.backend}"
     report.print_report(records, title, files)
 

@@ -34,6 +34,13 @@ def confidence_gap(probabilities, labels):
     return float(np.mean(np.max(probabilities, axis=-1)) - accuracy)
 
 
+def reliability(logits, labels):
+    """Weight, confidence and accuracy of 15 bins of confidence, for a diagram."""
+    calibration = ExpectedCalibrationError()
+    calibration.update_state(labels, np.exp(log_probabilities(logits)))
+    return calibration.bins()
+
+
 def measure(logits, labels):
     """All measures of (N, C) logits against (N,) integer labels, as a dict.
 

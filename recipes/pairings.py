@@ -92,10 +92,11 @@ def main(arguments=None):
         train=lambda method, seed, tick: train(method, seed, options, tick),
         epochs_of=lambda method: methods.epochs_of(method, options),
     )
-    names = ("results.json", "learning_curves.png")
+    names = ("results.json", "learning_curves.png", "reliability.png")
     files = [options.output / name for name in names]
     metrics = {"test_error": "test error", "nll": "NLL (nats)"}
     report.save_learning_curves(files[1], curves, metrics)
+    report.save_reliability(files[2], records)
     title = (
         f"{options.dataset}, {options.epochs} epochs, α = {options.alpha:g}, "
         f"K = {options.num_interpolations}, {options.seeds} seeds, {options.backend}"

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from scipy.stats import ttest_rel
 
-from keras_multimix.evaluation import plot_learning_curves
+from keras_multimix.evaluation import plot_learning_curves, plot_reliability
 
 # name in the records, heading, factor, decimals
 COLUMNS = (
@@ -88,6 +88,33 @@ def save_learning_curves(path, curves, metrics):
     figure = plot_learning_curves(runs, metrics, shares, xlabel)
     figure.suptitle("On the test set: mean and standard deviation over the seeds")
     figure.savefig(path, dpi=120)
+
+
+def save_reliability(path, records):
+    """Draws one reliability diagram a method, over the test rows of all its seeds.
+
+    Args:
+        path: PNG to write.
+        records: the list in results.json.
+    """
+    known = [record for record in records if record["reliability"]]
+    merged = {
+        name: _merged([record["reliability"] for record in rows])
+        for name, rows in by_method(known).items()
+    }
+    if merged:
+        plot_reliability(merged).savefig(path, dpi=120)
+
+
+def _merged(bins):
+    weights = np.array([each["weight"] for each in bins])
+    total = weights.sum(axis=0)
+    merged = {"weight": total}
+    for name in ("confidence", "accuracy"):
+        means = np.array([each[name] for each in bins], dtype="float64")
+        sums = np.where(weights > 0, weights * np.nan_to_num(means), 0).sum(axis=0)
+        merged[name] = np.where(total > 0, sums / np.maximum(total, 1), np.nan)
+    return merged
 
 
 def print_report(records, title, files):

@@ -167,7 +167,9 @@ def run_all(recipe, dataset, options, train, epochs_of):
             progress.set_description(f"run {number}/{len(runs)} {method} seed {seed}")
             start = time.perf_counter()
             curves[method, seed] = points = train(method, seed, progress.update)
-            metrics = {name: points[-1][name] for name in points[-1] if name != "share"}
+            metrics = dict(points[-1])
+            del metrics["share"]
+            bins = metrics.pop("reliability", {})
             metrics["seconds"] = round(time.perf_counter() - start, 2)
             records.append(
                 {
@@ -178,10 +180,16 @@ def run_all(recipe, dataset, options, train, epochs_of):
                     "backend": options.backend,
                     "epochs": epochs_of(method),
                     "metrics": metrics,
+                    "reliability": {k: _numbers(v) for k, v in bins.items()},
                 }
             )
             write_results(options.output / "results.json", records)
     return records, curves
+
+
+def _numbers(values):
+    """A list for JSON, which has no NaN: None stands for it."""
+    return [None if value != value else float(value) for value in values]
 
 
 def write_results(path, records):

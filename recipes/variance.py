@@ -42,7 +42,7 @@ def parse_options(arguments=None):
     add("--datasets", nargs="+", choices=DATASETS, default=["digits", "cifar10"])
     add("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
     add("--alphas", nargs="+", type=runner.number_from(0), default=[1.0, 0.2])
-    add("--num-draws", type=integer(2), default=1000, help="batches for each figure")
+    add("--num-draws", type=integer(2), default=400, help="batches for each figure")
     add("--batch-size", type=integer(1), default=4, help="B of the figures against K")
     add("--pairing-rows", type=integer(2), default=16, help="mixed rows, for pairings")
     add("--epochs", type=integer(0), default=10, help="of training before measuring")

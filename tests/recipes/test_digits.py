@@ -65,7 +65,7 @@ def test_a_small_run_writes_its_files(tmp_path, capsys):
         assert record["epochs"] == 2
         assert 0.0 < record["metrics"]["test_error"] < 1.0
         assert np.isfinite(record["metrics"]["nll"])
-    for name in ("learning_curves.png", "interpolations.png"):
+    for name in ("learning_curves.png", "interpolations.png", "reliability.png"):
         assert (tmp_path / name).read_bytes().startswith(PNG_SIGNATURE)
     printed = capsys.readouterr().out
     assert "multimix" in printed

@@ -10,7 +10,8 @@ from rich.console import Console
 
 from recipes import report, runner
 
-RECORD_KEYS = {"recipe", "dataset", "method", "seed", "backend", "epochs", "metrics"}
+RECORD_KEYS = {"recipe", "dataset", "method", "seed", "backend", "epochs"}
+RECORD_KEYS |= {"metrics", "reliability"}
 
 
 def make_parser():
