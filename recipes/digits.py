@@ -38,10 +38,7 @@ def parse_options(arguments=None):
     )
     add, integer = parser.add_argument, runner.integer_from
     add("--train-size", type=integer(10), default=300, help="training images")
-    add("--batch-size", type=integer(2), default=32, help="images in a step")
-    add("--alpha", type=runner.number_from(0), default=0.2, help="λ ~ Beta(α, α)")
-    add("--num-interpolations", type=integer(1), default=5, help="K of multi-mix")
-    add("--learning-rate", type=runner.number_from(0), default=2e-3, help="of Adam")
+    methods.add_options(parser)
     return parser.parse_args(arguments)
 
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from recipes import runner
+
 
 @dataclass(frozen=True)
 class Method:
@@ -60,6 +62,20 @@ METHODS = {
 def summaries():
     """A dict method -> what it does, for `--help`."""
     return {name: method.summary for name, method in METHODS.items()}
+
+
+def add_options(parser):
+    """Adds the options that the methods read."""
+    add, number = parser.add_argument, runner.number_from
+    add("--batch-size", type=runner.integer_from(2), default=32, help="rows in a step")
+    add("--alpha", type=number(0), default=0.2, help="λ ~ Beta(α, α)")
+    add(
+        "--num-interpolations",
+        type=runner.integer_from(1),
+        default=5,
+        help="K of multi-mix and of the controls for equal compute",
+    )
+    add("--learning-rate", type=number(0), default=2e-3, help="of Adam")
 
 
 def epochs_of(name, options):

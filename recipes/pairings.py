@@ -47,11 +47,13 @@ def parse_options(arguments=None):
     )
     add, integer = parser.add_argument, runner.integer_from
     add("--dataset", choices=DATASETS, default="digits", help="images to train on")
-    add("--train-size", type=integer(20), default=None, help="training images")
-    add("--batch-size", type=integer(2), default=32, help="images in a step")
-    add("--alpha", type=runner.number_from(0), default=0.2, help="λ ~ Beta(α, α)")
-    add("--num-interpolations", type=integer(1), default=5, help="K of multi-mix")
-    add("--learning-rate", type=runner.number_from(0), default=2e-3, help="of Adam")
+    add(
+        "--train-size",
+        type=integer(20),
+        default=None,
+        help="training images, by default as the data need",
+    )
+    methods.add_options(parser)
     options = parser.parse_args(arguments)
     options.epochs = options.epochs or _EPOCHS[options.dataset]
     return options

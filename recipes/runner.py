@@ -82,7 +82,7 @@ def option_parser(recipe, description, methods, *, default_methods, seeds, epoch
         description=description,
         epilog="methods:\n"
         + "\n".join(f"  {name:<20} {line}" for name, line in methods.items()),
-        formatter_class=_HelpFormatter,
+        formatter_class=HelpFormatter,
     )
     add_common_options(parser, recipe)
     parser.add_argument(
@@ -95,7 +95,12 @@ def option_parser(recipe, description, methods, *, default_methods, seeds, epoch
     )
     add = parser.add_argument
     add("--seeds", type=integer_from(1), default=seeds, help="runs of each method")
-    add("--epochs", type=integer_from(1), default=epochs, help="epochs of a run")
+    add(
+        "--epochs",
+        type=integer_from(1),
+        default=epochs,
+        help="epochs of a run" + ("" if epochs else "; as the data need"),
+    )
     return parser
 
 
@@ -117,10 +122,16 @@ def add_common_options(parser, recipe):
     )
 
 
-class _HelpFormatter(
+class HelpFormatter(
     argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter
 ):
     """Shows defaults and keeps the line breaks of the description."""
+
+    def _get_help_string(self, action):
+        # Without a default the help itself says what happens.
+        return (
+            action.help if action.default is None else super()._get_help_string(action)
+        )
 
 
 def select_backend(name):

@@ -35,18 +35,40 @@ def parse_options(arguments=None):
     parser = argparse.ArgumentParser(
         prog="python -m recipes.variance",
         description=DESCRIPTION,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=runner.HelpFormatter,
     )
     add, integer = parser.add_argument, runner.integer_from
     runner.add_common_options(parser, "variance")
-    add("--datasets", nargs="+", choices=DATASETS, default=["digits", "cifar10"])
-    add("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
-    add("--alphas", nargs="+", type=runner.number_from(0), default=[1.0, 0.2])
+    add(
+        "--datasets",
+        nargs="+",
+        choices=DATASETS,
+        default=["digits", "cifar10"],
+        help="images to train on",
+    )
+    add(
+        "--networks",
+        nargs="+",
+        choices=NETWORKS,
+        default=list(NETWORKS),
+        help="what is trained",
+    )
+    add(
+        "--alphas",
+        nargs="+",
+        type=runner.number_from(0),
+        default=[1.0, 0.2],
+        help="α of λ ~ Beta(α, α), one after another",
+    )
     add("--num-draws", type=integer(2), default=400, help="batches for each figure")
     add("--batch-size", type=integer(1), default=4, help="B of the figures against K")
     add("--pairing-rows", type=integer(2), default=16, help="mixed rows, for pairings")
     add("--epochs", type=integer(0), default=10, help="of training before measuring")
-    add("--train-size", type=integer(20), help="training images", default=None)
+    add(
+        "--train-size",
+        type=integer(20),
+        help="training images, by default as the data need",
+    )
     add("--seed", type=integer(0), default=0, help="of the split, weights and draws")
     return parser.parse_args(arguments)
 
