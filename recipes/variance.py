@@ -2,7 +2,7 @@
 
     python -m recipes.variance --datasets digits cifar10 --networks small_conv mlp
 
-Takes about twenty minutes on two CPU cores (`--backend jax` is the fastest).
+Takes 20 to 40 minutes on two CPU cores (`--backend jax` is the fastest).
 
 A net is trained with mixup for a while; then the variance of the gradient at its
 weights is measured, over draws of batches, partners and coefficients. What to expect:
@@ -119,8 +119,10 @@ def settings(alpha, options):
     for pairing in ("shuffle", "roll", "mirror"):
         mixer = MixUp(alpha, pairing=pairing, seed=seed)
         yield f"pairing: {pairing}", 1, mixer, rows, False
-    halved = MultiMix(alpha, 2, keep_batch_size=True, seed=seed)
-    yield "pairing: shuffle, K = 2, keep_batch_size", 2, halved, rows, False
+    for pairing in ("shuffle", "mirror"):
+        halved = MultiMix(alpha, 2, pairing=pairing, keep_batch_size=True, seed=seed)
+        name = f"pairing: {pairing}, K = 2, keep_batch_size"
+        yield name, 2, halved, rows, False
     yield "pairing: a second batch", 1, MixUp(alpha, seed=seed), rows, True
 
 

@@ -20,7 +20,7 @@ def test_a_small_run_writes_its_files(tmp_path, capsys):
     records = run(tmp_path)
     assert json.loads((tmp_path / "results.json").read_text()) == records
     counts = len(variance.NUM_INTERPOLATIONS)
-    assert len(records) == counts * 4 + 6
+    assert len(records) == counts * 4 + 7
     for record in records:
         assert record["metrics"]["total"] > 0 and record["metrics"]["total_error"] > 0
     fresh = [r["batch_size"] for r in records if r["method"] == variance.FRESH]
