@@ -119,12 +119,18 @@ def _merged(bins):
 
 def print_report(records, title, files):
     """Prints the table, the remark on confidence and where the files are."""
-    console = Console()
+    console = _console()
     console.print(results_table(records, title))
     if len({record["seed"] for record in records}) > 1:
         console.print("beats erm: on how many seeds the test error is below erm's.")
     console.print(confidence_remark(records))
     console.print("Files:", ", ".join(str(path) for path in files), soft_wrap=True)
+
+
+def _console():
+    console = Console()
+    # Where nobody watches, rich would fold the table to 80 columns.
+    return console if console.is_terminal else Console(width=100)
 
 
 def print_paired_tests(records, reference, metric="test_error"):
@@ -152,7 +158,7 @@ def print_paired_tests(records, reference, metric="test_error"):
             seeds_below(rows, methods[reference], metric),
             f"{ttest_rel(own, base).pvalue:.3f}",
         )
-    console = Console()
+    console = _console()
     console.print(table)
     console.print("p: of a two-sided paired t-test, not corrected for the many tests.")
 
