@@ -1,5 +1,8 @@
 """The mixup family for Keras 3: any input, any label, any loss, any backend."""
 
+from keras_multimix import evaluation as evaluation
+from keras_multimix import metrics as metrics
+from keras_multimix import pairing as pairing
 from keras_multimix.callbacks import MixupSchedule
 from keras_multimix.layers import CutMix, MixUp, MultiMix, RandomMix
 from keras_multimix.models import MixupModel
