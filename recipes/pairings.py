@@ -2,7 +2,7 @@
 
     python -m recipes.pairings --dataset digits --seeds 10
 
-Takes about three minutes on two CPU cores for `digits`, half an hour for `cifar10`.
+Takes about ten minutes on two busy CPU cores for `digits`.
 
 The same small net is trained with mixup on partners of several kinds, at the same cost,
 and with several interpolations of each pair. `recipes.variance` measures the variance

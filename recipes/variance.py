@@ -2,7 +2,7 @@
 
     python -m recipes.variance --datasets digits cifar10 --networks small_conv mlp
 
-Takes 20 to 40 minutes on two CPU cores (`--backend jax` is the fastest).
+Takes about 40 minutes on two busy CPU cores.
 
 A net is trained with mixup for a while; then the variance of the gradient at its
 weights is measured, over draws of batches, partners and coefficients. What to expect:
