@@ -228,12 +228,8 @@ class MixingLayer(keras.layers.Layer):
 
             return batches.map_leaves(either, own(mask), partners_of(mask))
 
-        labelled = _without_inputs(batch)
         labelled = dataclasses.replace(
-            applying.map_batch(lambda leaf: leaf[:count], labelled)
-            if drop_others
-            else labelled,
-            inputs=mixed.inputs,
+            mixed, labels=own(batch.labels), sample_weight=own(batch.sample_weight)
         )
         pairs = self.pair_labels(labelled, partners, transformation, ops)
         rows_after = ops.cast(ops.shape(pairs.coefficients)[0], "float32")
@@ -383,7 +379,7 @@ def _check_same_shapes(batch, partners):
         [tuple(leaf.shape) for leaf in each.leaves] for each in (batch, partners)
     )
     if len(shapes) != len(partner_shapes) or not all(
-        map(drawing.same_shape, shapes, partner_shapes)
+        map(batches.same_shape, shapes, partner_shapes)
     ):
         raise invalid(
             "`partner_data`",

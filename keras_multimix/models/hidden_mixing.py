@@ -15,7 +15,12 @@ from keras_multimix.models.cut_points import Cut, is_mask
 
 
 class HiddenMixing(NamedTuple):
-    """Where a step mixes, and how."""
+    """Where a step mixes, and how.
+
+    Attributes:
+        cut: The `Cut` of the base model's graph, after which everything is mixed.
+        pairs: The `PairedBatch` of the step's one draw.
+    """
 
     cut: Cut
     pairs: PairedBatch

@@ -1,6 +1,7 @@
 """A model that trains another on mixed batches."""
 
 import contextlib
+import functools
 
 import keras
 
@@ -89,6 +90,8 @@ class MixupModel(keras.Model):
         self.mix_at = points
         self.mixing = True
         self.step_kind = None
+        # Looking through a large graph costs more than a small step.
+        self._cut_at = functools.cache(functools.partial(cut_points.find, base_model))
         self._before_training = jax_state.Snapshot()
         if base_model.built:
             self.built = True
@@ -187,11 +190,11 @@ class MixupModel(keras.Model):
         self._require_targets(y)
         if isinstance(y, PairedLabels):
             output_names = getattr(self.base_model, "output_names", None)
-            sample_weight = paired_loss.loss_weights(y, y_pred, self.loss, output_names)
-            y, y_pred = (
-                paired_loss.stack_labels(y, y_pred),
-                paired_loss.stack_predictions(y_pred),
+            stacked = paired_loss.stack_predictions(y_pred)
+            sample_weight = paired_loss.loss_weights(
+                y, stacked, self.loss, output_names
             )
+            y, y_pred = paired_loss.stack_labels(y, y_pred), stacked
         return super().compute_loss(
             x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training
         )
@@ -224,7 +227,7 @@ class MixupModel(keras.Model):
             x = pairs.mix(own[0], partners and partners[0])
             return (x, pairs.labels), None
         cut_points.build(self.base_model, own[0])
-        cut = cut_points.find(self.base_model, kind)
+        cut = self._cut_at(kind)
         features = cut_points.features(cut.operation)
         pairs = self.mixer.pair_batch(own, partners, features=features)
         x = own[0]

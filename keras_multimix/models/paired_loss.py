@@ -49,7 +49,7 @@ def loss_weights(pairs, y_pred, loss, output_names):
 
     Args:
         pairs: The `PairedLabels` of the N mixed rows.
-        y_pred: The model's predictions for them, not stacked.
+        y_pred: The model's predictions for them, stacked already.
         loss: What `compile` got as its loss.
         output_names: The names of the model's outputs, or None.
 
@@ -123,7 +123,7 @@ def _stacked_weights(pairs, own, partner, y_pred):
     if own is not None:
         given = ops.cast(ops.concatenate([own, partner], axis=0), "float32")
         return _aligned(coefficients, given) * given
-    return _spread(coefficients, ops.concatenate([y_pred, y_pred], axis=0))
+    return _spread(coefficients, y_pred)
 
 
 def _scaled(weights, loss, pairs):
