@@ -149,6 +149,13 @@ def is_integer(leaf):
     return "int" in dtype_of(leaf)
 
 
+def same_shape(first, second):
+    """Whether two shapes agree as far as they are known (None is unknown)."""
+    return len(first) == len(second) and all(
+        a == b for a, b in zip(first, second, strict=True) if None not in (a, b)
+    )
+
+
 def check_batch(batch, ids_allowed=False):
     """Refuses what cannot be mixed, whatever the method.
 

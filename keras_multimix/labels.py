@@ -1,7 +1,7 @@
 """Labels as they are mixed: floating point, integers one-hot."""
 
 from keras_multimix import namespaces
-from keras_multimix.batches import dtype_of, is_integer, leaves_of
+from keras_multimix.batches import dtype_of, is_integer, leaves_of, same_shape
 from keras_multimix.errors import invalid
 
 
@@ -130,10 +130,7 @@ def _ends_in_one(shape, inputs):
         return False
     for leaf in leaves_of(inputs):
         sizes = tuple(leaf.shape)[1:-1]
-        if len(shape) == 1 + len(sizes) >= 3 and all(
-            None in (size, own) or size == own
-            for size, own in zip(sizes, shape[1:], strict=True)
-        ):
+        if len(sizes) >= 2 and same_shape(sizes, tuple(shape[1:])):
             return False
     return True
 

@@ -6,7 +6,7 @@ import numpy as np
 from keras import ops
 
 from keras_multimix import namespaces
-from keras_multimix.batches import dtype_of
+from keras_multimix.batches import dtype_of, same_shape
 from keras_multimix.errors import invalid
 
 
@@ -100,7 +100,9 @@ def check_targets(targets, scores):
 
 def is_one_hot(targets, scores):
     """Whether labels have one number for each class, as the scores do."""
-    return tuple(targets.shape)[-1:] != (1,) and _fits(targets.shape, scores.shape)
+    return tuple(targets.shape)[-1:] != (1,) and same_shape(
+        tuple(targets.shape), tuple(scores.shape)
+    )
 
 
 def probabilities(scores, from_logits):
@@ -129,11 +131,4 @@ def _are_indices(targets, scores):
     shape, rows = tuple(targets.shape), tuple(scores.shape[:-1])
     if len(shape) == len(rows) + 1 and shape[-1] == 1:
         shape = shape[:-1]
-    return _fits(shape, rows)
-
-
-def _fits(first, second):
-    first, second = tuple(first), tuple(second)
-    return len(first) == len(second) and all(
-        None in (a, b) or a == b for a, b in zip(first, second, strict=True)
-    )
+    return same_shape(shape, rows)

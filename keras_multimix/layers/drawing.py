@@ -49,7 +49,7 @@ def check_transformation(layer, batch, transformation):
     for key, shape in layer.transformation_shapes(num_rows).items():
         value = given.get(key)
         received = tuple(value.shape) if namespaces.is_tensor(value) else None
-        if received is None or not same_shape(received, shape):
+        if received is None or not batches.same_shape(received, shape):
             raise invalid(
                 f"transformation, entry {key!r}",
                 expected=f"an array of shape {shape}",
@@ -67,13 +67,6 @@ def check_transformation(layer, batch, transformation):
             received=f"values from {weights.min()} to {weights.max()}",
             fix="pass the weight of each row, the partner has the rest",
         )
-
-
-def same_shape(first, second):
-    """Whether two shapes agree as far as they are known (None is unknown)."""
-    return len(first) == len(second) and all(
-        a == b for a, b in zip(first, second, strict=True) if None not in (a, b)
-    )
 
 
 def _draw_partners(layer, batch, state, num_rows, draw_ops, ops):
