@@ -225,7 +225,7 @@ def _attack(
 
     def objective(moved, labels):
         own = ops.one_hot(labels, logits.num_classes, dtype="float32")
-        return -ops.sum(own * ops.log_softmax(logits(moved), axis=-1))
+        return ops.sum(logits.cross_entropy(moved, own))
 
     gradient = gradients.input_gradient(logits.model, objective)
 

@@ -63,6 +63,10 @@ class Logits:
             return found
         return ops.log(ops.maximum(found, keras.config.epsilon()))
 
+    def cross_entropy(self, x, target):
+        """Returns the loss of each row, `(B,)`, against labels `(B, C)` of any mix."""
+        return ops.categorical_crossentropy(target, self(x), from_logits=True)
+
 
 def _only(outputs):
     leaves = keras.tree.flatten(outputs)

@@ -77,18 +77,11 @@ def interpolation_profile(
     first = rng.integers(0, len(x), num_pairs)
     second = (first + rng.integers(1, len(x), num_pairs)) % len(x)
 
-    def scores_and_loss(mixed, own, partner, weight):
-        found = logits(mixed)
-        labels = [
-            ops.one_hot(each, logits.num_classes, dtype="float32")
-            for each in (own, partner)
-        ]
-        target = weight * labels[0] + (1.0 - weight) * labels[1]
-        return found, -ops.sum(target * ops.log_softmax(found, axis=-1))
+    def objective(mixed, target):
+        return ops.sum(logits.cross_entropy(mixed, target))
 
-    gradient = gradients.input_gradient(
-        logits.model, lambda *batch: scores_and_loss(*batch)[1]
-    )
+    gradient = gradients.input_gradient(logits.model, objective)
+    one_hot = np.eye(logits.num_classes, dtype="float32")
 
     def look_at(indices):
         """Returns for each pair and point, `(rows, 2)`: a miss or not, and the norm."""
@@ -97,8 +90,9 @@ def interpolation_profile(
         spread = weight.reshape(-1, *(1,) * (x.ndim - 1)).astype(x.dtype)
         mixed = spread * x[first[pairs]] + (1 - spread) * x[second[pairs]]
         own, partner = y[first[pairs]], y[second[pairs]]
-        batch = [mixed, own.astype("int32"), partner.astype("int32"), weight[:, None]]
-        batch = [ops.convert_to_tensor(each) for each in batch]
+        share = weight[:, None]
+        target = share * one_hot[own] + (1 - share) * one_hot[partner]
+        batch = [ops.convert_to_tensor(each) for each in (mixed, target)]
         predicted = ops.convert_to_numpy(ops.argmax(logits(batch[0]), axis=-1))
         slopes = ops.convert_to_numpy(gradient(*batch)).reshape(len(pairs), -1)
         misses = (predicted != own) & (predicted != partner)

@@ -97,8 +97,7 @@ def gradient_variance(
     rng = np.random.default_rng(resolve_seed(seed))
 
     def objective(mixed, target):
-        losses = -ops.sum(target * ops.log_softmax(logits(mixed), axis=-1), axis=-1)
-        return ops.mean(losses)
+        return ops.mean(logits.cross_entropy(mixed, target))
 
     gradient = gradients.weight_gradient(logits.model, objective)
 
