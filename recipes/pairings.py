@@ -18,8 +18,8 @@ DESCRIPTION = """\
 Trains a small convolutional net on small images with mixup: partners from a shuffled
 batch, from the next row, and mirrored pairs at one coefficient; and with 2 and K
 interpolations of each pair. Ends with a table, mean and standard deviation over the
-seeds and a paired t-test against `mixup`, and writes results.json and
-learning_curves.png."""
+seeds and a paired t-test against `mixup`, and writes results.json,
+learning_curves.png and reliability.png."""
 
 DEFAULT_METHODS = (
     "erm",
