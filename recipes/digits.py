@@ -56,7 +56,7 @@ def train(name, seed, options, on_epoch_end):
 
     split = digits.load_split(options.train_size, seed)
     keras.utils.set_random_seed(seed)
-    network = small_conv.build(digits.IMAGE_SHAPE, digits.NUM_CLASSES)
+    network = small_conv.build(split.input_shape, split.num_classes)
     return train_classifier(network, split, name, options, seed, on_epoch_end)
 
 

@@ -75,8 +75,7 @@ def train(name, seed, options, on_epoch_end):
         options.dataset, options.data_dir, seed, options.train_size
     )
     keras.utils.set_random_seed(seed)
-    num_classes = small_images.NUM_CLASSES[options.dataset]
-    network = small_conv.build(split.image_shape, num_classes)
+    network = small_conv.build(split.input_shape, split.num_classes)
     return train_classifier(network, split, name, options, seed, on_epoch_end)
 
 

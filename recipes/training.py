@@ -27,7 +27,7 @@ def train_classifier(network, split, name, options, seed, on_epoch_end):
     """
     epochs = methods.epochs_of(name, options)
     model = MixupModel(network, methods.build_mixer(name, options, seed))
-    num_rows = len(split.train_images)
+    num_rows = len(split.train_inputs)
     steps = math.ceil(num_rows / options.batch_size) * epochs
     model.compile(
         optimizer=keras.optimizers.Adam(
@@ -38,10 +38,10 @@ def train_classifier(network, split, name, options, seed, on_epoch_end):
     # Each image `copies` times, in batches `copies` times as large: as many steps.
     copies = options.num_interpolations if methods.METHODS[name].more_rows else 1
     curve = TestCurve(
-        network, split.test_images, split.test_labels, epochs, on_epoch_end
+        network, split.test_inputs, split.test_labels, epochs, on_epoch_end
     )
     model.fit(
-        np.repeat(split.train_images, copies, axis=0),
+        np.repeat(split.train_inputs, copies, axis=0),
         np.repeat(split.train_labels, copies, axis=0),
         batch_size=options.batch_size * copies,
         epochs=epochs,

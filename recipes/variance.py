@@ -85,19 +85,19 @@ def trained(dataset, network, alpha, options):
     )
     keras.utils.set_random_seed(options.seed)
     build = {"small_conv": small_conv.build, "mlp": mlp.build}[network]
-    net = build(split.image_shape, small_images.NUM_CLASSES[dataset])
+    net = build(split.input_shape, split.num_classes)
     model = MixupModel(net, MixUp(alpha, seed=options.seed))
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(1e-3), loss)
     if options.epochs:
         model.fit(
-            split.train_images,
+            split.train_inputs,
             split.train_labels,
             batch_size=32,
             epochs=options.epochs,
             verbose=0,
         )
-    return net, split.train_images, split.train_labels
+    return net, split.train_inputs, split.train_labels
 
 
 def settings(alpha, options):

@@ -53,6 +53,7 @@ def load_split(name, data_dir, *, train_size=None, test_size=None, size=_SIZE, s
         train[1].astype("int32"),
         _averaged(test[0], size),
         test[1].astype("int32"),
+        NUM_CLASSES[name],
     )
 
 

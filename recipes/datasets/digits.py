@@ -37,5 +37,5 @@ def load_split(train_size, seed):
     parts = train_test_split(
         images, labels, train_size=train_size, stratify=labels, random_state=seed
     )
-    train_images, test_images, train_labels, test_labels = parts
-    return Split(train_images, train_labels, test_images, test_labels)
+    train_inputs, test_inputs, train_labels, test_labels = parts
+    return Split(train_inputs, train_labels, test_inputs, test_labels, NUM_CLASSES)

@@ -2,7 +2,6 @@
 
 from recipes.datasets import cifar, digits
 
-NUM_CLASSES = {"digits": digits.NUM_CLASSES, **cifar.NUM_CLASSES}
 TRAIN_SIZES = {"digits": 300, "cifar10": 2000, "cifar100": 5000}
 
 

@@ -8,23 +8,32 @@ from sklearn.model_selection import train_test_split
 
 @dataclass(frozen=True)
 class Split:
-    """Images (N, height, width, channels) float32 in [0, 1], classes (N,) int32."""
+    """Rows to train on and rows to test on.
 
-    train_images: np.ndarray
+    Attributes:
+        train_inputs: (N, ...) float32; images in [0, 1].
+        train_labels: (N,) int32 classes.
+        test_inputs: as `train_inputs`.
+        test_labels: as `train_labels`.
+        num_classes: how many classes there are, in these rows or not.
+    """
+
+    train_inputs: np.ndarray
     train_labels: np.ndarray
-    test_images: np.ndarray
+    test_inputs: np.ndarray
     test_labels: np.ndarray
+    num_classes: int
 
     @property
-    def image_shape(self):
-        """(height, width, channels)."""
-        return self.train_images.shape[1:]
+    def input_shape(self):
+        """Shape of a row."""
+        return self.train_inputs.shape[1:]
 
 
-def some_rows(images, labels, size, seed):
+def some_rows(inputs, labels, size, seed):
     """Draws `size` rows, stratified by class; all of them where `size` is None."""
-    if size is None or size >= len(images):
-        return images, labels
+    if size is None or size >= len(inputs):
+        return inputs, labels
     return train_test_split(
-        images, labels, train_size=size, stratify=labels, random_state=seed
+        inputs, labels, train_size=size, stratify=labels, random_state=seed
     )[::2]

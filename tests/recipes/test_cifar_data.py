@@ -20,23 +20,23 @@ def data_dir(tmp_path, rng):
 def test_a_split_is_stratified_scaled_and_averaged(data_dir):
     x_train, y_train, *_ = cifar.load("cifar10", data_dir)
     split = cifar.load_split("cifar10", data_dir, train_size=20, size=16, seed=1)
-    assert split.train_images.shape == (20, 16, 16, 3)
-    assert split.test_images.shape == (20, 16, 16, 3)
+    assert split.train_inputs.shape == (20, 16, 16, 3)
+    assert split.test_inputs.shape == (20, 16, 16, 3)
     assert np.bincount(split.train_labels).tolist() == [2] * 10
-    assert split.image_shape == (16, 16, 3)
+    assert split.input_shape == (16, 16, 3)
     whole = cifar.load_split("cifar10", data_dir, size=16)
     expected = x_train[0].reshape(16, 2, 16, 2, 3).mean(axis=(1, 3)) / 255
-    np.testing.assert_allclose(whole.train_images[0], expected, atol=1e-6)
+    np.testing.assert_allclose(whole.train_inputs[0], expected, atol=1e-6)
     np.testing.assert_array_equal(whole.train_labels, y_train)
     again = cifar.load_split("cifar10", data_dir, train_size=20, size=16, seed=1)
-    np.testing.assert_array_equal(again.train_images, split.train_images)
+    np.testing.assert_array_equal(again.train_inputs, split.train_inputs)
 
 
 def test_small_images_by_name(data_dir):
-    assert small_images.load_split("cifar10", data_dir, 0, 30).train_images.shape == (
+    assert small_images.load_split("cifar10", data_dir, 0, 30).train_inputs.shape == (
         (30, 16, 16, 3)
     )
-    assert small_images.load_split("digits", data_dir, 0).image_shape == (8, 8, 1)
+    assert small_images.load_split("digits", data_dir, 0).input_shape == (8, 8, 1)
 
 
 def test_other_files_are_refused(tmp_path):

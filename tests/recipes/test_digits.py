@@ -14,19 +14,19 @@ PNG_SIGNATURE = b"\x89PNG\r\n"
 
 def test_split_is_stratified_disjoint_and_scaled():
     split = data.load_split(300, seed=0)
-    assert split.train_images.shape == (300, 8, 8, 1)
-    assert split.test_images.shape == (1497, 8, 8, 1)
-    assert split.train_images.dtype == "float32"
-    assert (split.train_images.min(), split.train_images.max()) == (0.0, 1.0)
+    assert split.train_inputs.shape == (300, 8, 8, 1)
+    assert split.test_inputs.shape == (1497, 8, 8, 1)
+    assert split.train_inputs.dtype == "float32"
+    assert (split.train_inputs.min(), split.train_inputs.max()) == (0.0, 1.0)
     assert np.bincount(split.train_labels).min() >= 29
-    total = split.train_images.sum() + split.test_images.sum()
+    total = split.train_inputs.sum() + split.test_inputs.sum()
     assert total == pytest.approx(data.load()[0].sum(), rel=1e-5)
 
 
 def test_split_follows_the_seed():
     first, again, other = (data.load_split(50, seed) for seed in (1, 1, 2))
-    np.testing.assert_array_equal(first.train_images, again.train_images)
-    assert not np.array_equal(first.train_images, other.train_images)
+    np.testing.assert_array_equal(first.train_inputs, again.train_inputs)
+    assert not np.array_equal(first.train_inputs, other.train_inputs)
 
 
 @pytest.mark.parametrize("train_size", [9, 1788])
