@@ -1,0 +1,242 @@
+"""Spoken words of one second: Speech Commands, a subset of it, and spoken digits."""
+
+import csv
+import io
+import math
+import tarfile
+import warnings
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import scipy.io.wavfile
+import scipy.signal
+
+from recipes.datasets.files import File, locate
+from recipes.datasets.split import Split, some_rows
+
+NAMES = ("speech_commands", "speech_commands_subset", "spoken_digit")
+# The first one there is counts; without any, the first one is downloaded where it has
+# a home. mixup's paper has the 30 words of version 0.01.
+ARCHIVES = {
+    "speech_commands": (
+        File(
+            "speech_commands_v0.01.tar.gz",
+            "743935421bb51cccdb6bdd152e04c5c70274e935c82119ad7faeec31780d811d",
+            "http://download.tensorflow.org/data/speech_commands_v0.01.tar.gz",
+        ),
+        File(
+            "speech_commands_v0.02.tar.gz",
+            "af14739ee7dc311471de98f5f9d2c9191b18aedfe957f4a6ff791c709868ff58",
+            "http://download.tensorflow.org/data/speech_commands_v0.02.tar.gz",
+        ),
+    ),
+    "speech_commands_subset": (
+        File(
+            "speech_commands_subset.tar.xz",
+            "5bd7aaa2bb79141ffd46fb4be55fb905e3a58c74d450cd65dee6ec8149368455",
+        ),
+    ),
+    "spoken_digit": (
+        File(
+            "free_spoken_digits.tar.xz",
+            "872c6e1dbde5c9a18f5589f16904cad22db0b5e357302ca09d6a9a21ef745151",
+        ),
+    ),
+}
+_FOLDERS = {
+    "speech_commands": (
+        "speech_commands",
+        "speech_commands_v0.01",
+        "speech_commands_v0.02",
+    ),
+    "speech_commands_subset": ("speech_commands_subset", "speech_commands_subset_1800"),
+    "spoken_digit": ("free_spoken_digits", "fsdd", "free-spoken-digit-dataset"),
+}
+# Clips by (name, number of classes): train, val, test.
+_COUNTS = {
+    ("speech_commands", 30): (51_088, 6_798, 6_835),
+    ("speech_commands", 35): (84_843, 9_981, 11_005),
+    ("speech_commands_subset", 12): (1_229, 316, 255),
+    ("spoken_digit", 10): (2_400, 300, 300),
+}
+_PARTS = ("train", "val", "test")
+
+
+def load_split(
+    name,
+    data_dir,
+    seed=0,
+    sample_rate=16000,
+    *,
+    part="test",
+    train_size=None,
+    test_size=None,
+):
+    """Reads waveforms of one second and draws rows of each part, stratified by class.
+
+    "speech_commands" has the official parts (all words are classes: 30 in version 0.01,
+    35 in 0.02; training: 3.3 GB and 5.4 GB in float32). "speech_commands_subset" has
+    1800 clips of version 0.02's separate test set, 12 classes, and parts with different
+    speakers that are not official: no result on it is. "spoken_digit" has the official
+    test part (takes 0 to 4); its training part is all the rest for `part="test"` and
+    takes 10 to 49 for `part="val"`, which is takes 5 to 9.
+
+    Args:
+        name: one of `NAMES`.
+        data_dir: folder that may hold the archive named in `ARCHIVES` or, read faster,
+            what it unpacks to in a folder with the archive's name without its suffix.
+            Speech Commands, in a folder or not, is otherwise downloaded.
+        seed: the same seed draws the same rows; unused where all are taken.
+        sample_rate: samples per second of the waveforms; others are resampled.
+        part: "test" or "val", what the split's test rows are.
+        train_size: number of training clips; None takes all.
+        test_size: number of clips of `part`; None takes all.
+
+    Returns:
+        A `Split` whose inputs are (N, sample_rate) float32 in [-1, 1], shorter clips
+        padded with zeros and longer ones cut, and whose classes are the sorted words.
+    """
+    if name not in NAMES or part not in _PARTS[1:]:
+        raise ValueError(
+            f"Expected a name in {', '.join(NAMES)} and part test or val. Received: "
+            f"{name!r} and {part!r}. Choose from these."
+        )
+    files = _read(name, Path(data_dir))
+    parts = _LISTS[name](files)
+    words = sorted({word for rows in parts.values() for _, word in rows})
+    _check_counts(name, parts, len(words), data_dir)
+    if name == "spoken_digit" and part == "test":
+        parts["train"] = parts["train"] + parts["val"]
+    arrays = []
+    for rows, size in ((parts["train"], train_size), (parts[part], test_size)):
+        classes = np.array([words.index(word) for _, word in rows], "int32")
+        chosen, classes = some_rows(np.arange(len(rows)), classes, size, seed)
+        inputs = np.zeros((len(chosen), sample_rate), "float32")
+        for waveform, row in zip(inputs, chosen, strict=True):
+            samples = _waveform(files, rows[row][0], sample_rate)[:sample_rate]
+            waveform[: len(samples)] = samples
+        arrays += [inputs, classes]
+    return Split(*arrays, len(words))
+
+
+def _read(name, data_dir):
+    """A dict: path below the data set's folder -> bytes, or where they lie."""
+    for folder in _FOLDERS[name]:
+        root = data_dir / folder
+        if root.is_dir():
+            found = [path for path in root.rglob("*") if path.is_file()]
+            return {path.relative_to(root).as_posix(): path for path in found}
+    archives = ARCHIVES[name]
+    there = [file for file in archives if (data_dir / file.name).is_file()]
+    archive = locate((there or archives)[0], data_dir)
+    # Read as a stream and never unpacked: no folder can be left half full.
+    with tarfile.open(archive, "r|*") as stream:
+        files = {
+            PurePosixPath(member.name).as_posix(): stream.extractfile(member).read()
+            for member in stream
+            if member.isfile()
+        }
+    top = {path.split("/")[0] for path in files}
+    if name != "speech_commands" and len(top) == 1:
+        return {path.partition("/")[2]: content for path, content in files.items()}
+    return files
+
+
+def _text(files, path):
+    if path not in files:
+        raise ValueError(
+            f"Expected a file {path} beside the words' folders. Received: "
+            f"{len(files)} files without it. Unpack the whole archive again."
+        )
+    content = files[path]
+    return (content if isinstance(content, bytes) else content.read_bytes()).decode()
+
+
+def _list_speech_commands(files):
+    """The official parts; the words of a clip's folder are its class."""
+    part_of = {}
+    for part, listing in (("val", "validation_list.txt"), ("test", "testing_list.txt")):
+        part_of |= dict.fromkeys(_text(files, listing).split(), part)
+    clips = {
+        path
+        for path in files
+        if path.endswith(".wav") and path.count("/") == 1 and not path.startswith("_")
+    }
+    _check_listed(part_of, clips)
+    parts = {part: [] for part in _PARTS}
+    for path in sorted(clips):
+        parts[part_of.get(path, "train")].append((path, path.split("/")[0]))
+    return parts
+
+
+def _list_subset(files):
+    parts = {part: [] for part in _PARTS}
+    rows = list(csv.DictReader(io.StringIO(_text(files, "index.csv"))))
+    _check_listed([row["path"] for row in rows], files)
+    for row in rows:
+        parts[row["split"]].append((row["path"], row["label"]))
+    return parts
+
+
+def _list_spoken_digit(files):
+    parts = {part: [] for part in _PARTS}
+    for path in sorted(files):
+        if path.startswith("recordings/") and path.endswith(".wav"):
+            digit, _, take = PurePosixPath(path).stem.split("_")
+            part = "test" if int(take) < 5 else "val" if int(take) < 10 else "train"
+            parts[part].append((path, digit))
+    return parts
+
+
+_LISTS = {
+    "speech_commands": _list_speech_commands,
+    "speech_commands_subset": _list_subset,
+    "spoken_digit": _list_spoken_digit,
+}
+
+
+def _check_listed(listed, files):
+    missing = [path for path in listed if path not in files]
+    if missing:
+        raise ValueError(
+            f"Expected every clip that the lists name. Received: {len(missing)} of "
+            f"{len(listed)} missing, {missing[0]} first. Unpack the whole archive "
+            "again, or delete the folder and leave the archive."
+        )
+
+
+def _check_counts(name, parts, num_classes, data_dir):
+    received = tuple(len(parts[part]) for part in _PARTS)
+    expected = {key[1]: counts for key, counts in _COUNTS.items() if key[0] == name}
+    if expected.get(num_classes) != received:
+        wanted = " or ".join(f"{k} classes, {v} clips" for k, v in expected.items())
+        home = " or ".join(file.url or file.name for file in ARCHIVES[name])
+        raise ValueError(
+            f"Expected {name} with {wanted} (train, val, test). Received: "
+            f"{num_classes} classes, {received} clips in {data_dir}. Put the whole "
+            f"data set there, {home}, or delete a folder that holds only some of it."
+        )
+
+
+def _waveform(files, path, sample_rate):
+    """Samples in [-1, 1] of one clip at `sample_rate`, as long as it is."""
+    content = files[path]
+    with warnings.catch_warnings():
+        # Some clips carry chunks of text beside the samples; SciPy leaves them out.
+        warnings.simplefilter("ignore", scipy.io.wavfile.WavFileWarning)
+        rate, samples = scipy.io.wavfile.read(
+            io.BytesIO(content) if isinstance(content, bytes) else content
+        )
+    if samples.dtype != np.int16 or samples.ndim != 1:
+        raise ValueError(
+            f"Expected 16-bit samples of one channel in {path}. Received: "
+            f"{samples.dtype} {samples.shape}. Convert the file or get it again."
+        )
+    samples = samples.astype("float32") / 2**15
+    if rate != sample_rate:
+        common = math.gcd(rate, sample_rate)
+        samples = scipy.signal.resample_poly(
+            samples, sample_rate // common, rate // common
+        )
+    # The resampling filter overshoots a little at loud edges.
+    return np.clip(samples, -1, 1)
