@@ -174,8 +174,8 @@ def _read_arcene(data_dir):
     # The labels of the test part were never published; the validation part stands in.
     paths = {key: locate(FILES[key], data_dir) for key in FILES if "arcene" in key}
     parts = ("train", "valid")
-    inputs = [np.loadtxt(paths[f"arcene_{part}.data"]) for part in parts]
-    targets = [np.loadtxt(paths[f"arcene_{part}.labels"]) for part in parts]
+    inputs = [np.loadtxt(paths[f"arcene_{part}.data"], ndmin=2) for part in parts]
+    targets = [np.loadtxt(paths[f"arcene_{part}.labels"], ndmin=1) for part in parts]
     rows = np.split(np.arange(sum(map(len, targets))), [len(targets[0])])
     return _table(np.concatenate(inputs), np.concatenate(targets), None, tuple(rows))
 
