@@ -64,8 +64,13 @@ def _source(name, split, data_dir):
             f"without it ({error}). Run: pip install tensorflow-datasets"
         ) from error
     try:
-        # Unlike tfds.load it starts no TensorFlow, which would take memory of the GPU.
-        return read(name, split=split, data_dir=data_dir)
+        try:
+            # Starts no TensorFlow, which would take the GPU's memory from the backend.
+            return read(name, split=split, data_dir=data_dir)
+        except NotImplementedError:
+            # A copy that tfds.load prepared: TFRecord, which only TensorFlow reads.
+            rows = library.load(name, split=split, data_dir=data_dir)
+            return library.as_numpy(rows)
     except Exception as error:
         raise ValueError(
             f"Expected the split {split} of {name} in {data_dir or 'its own folder'}, "

@@ -53,6 +53,20 @@ def test_rows_come_one_by_one_in_order(monkeypatch):
     assert label == 1 and first.dtype == "float32"
 
 
+def test_a_copy_in_tfrecord_is_read_through_tensorflow(monkeypatch):
+    def random_access(name, split, data_dir):
+        raise NotImplementedError("TFRECORD")
+
+    library = types.SimpleNamespace(
+        data_source=random_access,
+        load=lambda name, split, data_dir: [{"features": np.ones(4), "label": 2}],
+        as_numpy=iter,
+    )
+    monkeypatch.setitem(sys.modules, "tensorflow_datasets", library)
+    inputs, labels = tfds.load_arrays("iris", "train")
+    assert inputs.shape == (1, 4) and labels.tolist() == [2]
+
+
 @pytest.mark.parametrize("library", [None, types.ModuleType("tensorflow_datasets")])
 def test_without_the_package_it_says_how_to_install_it(monkeypatch, library):
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", library)
