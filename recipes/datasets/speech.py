@@ -2,15 +2,11 @@
 
 import csv
 import io
-import math
-import tarfile
-import warnings
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-import scipy.io.wavfile
-import scipy.signal
 
+from recipes.datasets import clips
 from recipes.datasets.files import File, locate
 from recipes.datasets.split import Split, some_rows
 
@@ -43,6 +39,15 @@ ARCHIVES = {
         ),
     ),
 }
+# Where a person looks for what has no archive to download.
+_HOMES = {
+    "speech_commands": "http://download.tensorflow.org/data",
+    "speech_commands_subset": (
+        "whoever gave you this selection; speech_commands is the whole data set"
+    ),
+    "spoken_digit": "https://github.com/Jakobovski/free-spoken-digit-dataset",
+}
+# What the archive unpacks to, or a clone of its repository.
 _FOLDERS = {
     "speech_commands": (
         "speech_commands",
@@ -74,18 +79,18 @@ def load_split(
 ):
     """Reads waveforms of one second and draws rows of each part, stratified by class.
 
-    "speech_commands" has the official parts (all words are classes: 30 in version 0.01,
-    35 in 0.02; training: 3.3 GB and 5.4 GB in float32). "speech_commands_subset" has
-    1800 clips of version 0.02's separate test set, 12 classes, and parts with different
-    speakers that are not official: no result on it is. "spoken_digit" has the official
-    test part (takes 0 to 4); its training part is all the rest for `part="test"` and
-    takes 10 to 49 for `part="val"`, which is takes 5 to 9.
+    - "speech_commands" has the official parts. All words are classes, 30 in version
+      0.01 and 35 in 0.02; the training inputs fill 3.3 GB and 5.4 GB.
+    - "speech_commands_subset" has 1800 clips of version 0.02's separate test set in 12
+      classes. Its parts have different speakers and are not official.
+    - "spoken_digit" has the official test part, takes 0 to 4. Takes 5 to 9 are its
+      "val" part, or else belong to the training part.
 
     Args:
         name: one of `NAMES`.
-        data_dir: folder that may hold the archive named in `ARCHIVES` or, read faster,
-            what it unpacks to in a folder with the archive's name without its suffix.
-            Speech Commands, in a folder or not, is otherwise downloaded.
+        data_dir: folder that may hold the archive named in `ARCHIVES` or the folder it
+            unpacks to (read faster), named in `_FOLDERS`. Speech Commands is otherwise
+            downloaded, version 0.01, 1.5 GB.
         seed: the same seed draws the same rows; unused where all are taken.
         sample_rate: samples per second of the waveforms; others are resampled.
         part: "test" or "val", what the split's test rows are.
@@ -111,67 +116,46 @@ def load_split(
     for rows, size in ((parts["train"], train_size), (parts[part], test_size)):
         classes = np.array([words.index(word) for _, word in rows], "int32")
         chosen, classes = some_rows(np.arange(len(rows)), classes, size, seed)
-        inputs = np.zeros((len(chosen), sample_rate), "float32")
-        for waveform, row in zip(inputs, chosen, strict=True):
-            samples = _waveform(files, rows[row][0], sample_rate)[:sample_rate]
-            waveform[: len(samples)] = samples
-        arrays += [inputs, classes]
+        paths = [rows[row][0] for row in chosen]
+        arrays += [clips.stack(files, paths, sample_rate), classes]
     return Split(*arrays, len(words))
 
 
 def _read(name, data_dir):
-    """A dict: path below the data set's folder -> bytes, or where they lie."""
     for folder in _FOLDERS[name]:
-        root = data_dir / folder
-        if root.is_dir():
-            found = [path for path in root.rglob("*") if path.is_file()]
-            return {path.relative_to(root).as_posix(): path for path in found}
+        if (data_dir / folder).is_dir():
+            return clips.folder_files(data_dir / folder)
     archives = ARCHIVES[name]
     there = [file for file in archives if (data_dir / file.name).is_file()]
-    archive = locate((there or archives)[0], data_dir)
-    # Read as a stream and never unpacked: no folder can be left half full.
-    with tarfile.open(archive, "r|*") as stream:
-        files = {
-            PurePosixPath(member.name).as_posix(): stream.extractfile(member).read()
-            for member in stream
-            if member.isfile()
-        }
-    top = {path.split("/")[0] for path in files}
-    if name != "speech_commands" and len(top) == 1:
-        return {path.partition("/")[2]: content for path, content in files.items()}
-    return files
-
-
-def _text(files, path):
-    if path not in files:
+    if not there and archives[0].url is None:
         raise ValueError(
-            f"Expected a file {path} beside the words' folders. Received: "
-            f"{len(files)} files without it. Unpack the whole archive again."
+            f"Expected {name} in --data-dir, {data_dir}, as {archives[0].name} or as "
+            f"a folder {' or '.join(_FOLDERS[name])}. Received: neither. Get it from "
+            f"{_HOMES[name]} and put it there."
         )
-    content = files[path]
-    return (content if isinstance(content, bytes) else content.read_bytes()).decode()
+    return clips.archive_files(locate((there or archives)[0], data_dir))
 
 
 def _list_speech_commands(files):
     """The official parts; the words of a clip's folder are its class."""
     part_of = {}
     for part, listing in (("val", "validation_list.txt"), ("test", "testing_list.txt")):
-        part_of |= dict.fromkeys(_text(files, listing).split(), part)
-    clips = {
+        part_of |= dict.fromkeys(clips.text(files, listing).split(), part)
+    wavs = {
         path
         for path in files
         if path.endswith(".wav") and path.count("/") == 1 and not path.startswith("_")
     }
-    _check_listed(part_of, clips)
+    _check_listed(part_of, wavs)
     parts = {part: [] for part in _PARTS}
-    for path in sorted(clips):
+    for path in sorted(wavs):
         parts[part_of.get(path, "train")].append((path, path.split("/")[0]))
     return parts
 
 
 def _list_subset(files):
     parts = {part: [] for part in _PARTS}
-    rows = list(csv.DictReader(io.StringIO(_text(files, "index.csv"))))
+    rows = list(csv.DictReader(io.StringIO(clips.text(files, "index.csv"))))
     _check_listed([row["path"] for row in rows], files)
     for row in rows:
         parts[row["split"]].append((row["path"], row["label"]))
@@ -210,33 +194,9 @@ def _check_counts(name, parts, num_classes, data_dir):
     expected = {key[1]: counts for key, counts in _COUNTS.items() if key[0] == name}
     if expected.get(num_classes) != received:
         wanted = " or ".join(f"{k} classes, {v} clips" for k, v in expected.items())
-        home = " or ".join(file.url or file.name for file in ARCHIVES[name])
         raise ValueError(
             f"Expected {name} with {wanted} (train, val, test). Received: "
             f"{num_classes} classes, {received} clips in {data_dir}. Put the whole "
-            f"data set there, {home}, or delete a folder that holds only some of it."
+            f"data set there, from {_HOMES[name]}, or delete a folder that holds only "
+            "some of it."
         )
-
-
-def _waveform(files, path, sample_rate):
-    """Samples in [-1, 1] of one clip at `sample_rate`, as long as it is."""
-    content = files[path]
-    with warnings.catch_warnings():
-        # Some clips carry chunks of text beside the samples; SciPy leaves them out.
-        warnings.simplefilter("ignore", scipy.io.wavfile.WavFileWarning)
-        rate, samples = scipy.io.wavfile.read(
-            io.BytesIO(content) if isinstance(content, bytes) else content
-        )
-    if samples.dtype != np.int16 or samples.ndim != 1:
-        raise ValueError(
-            f"Expected 16-bit samples of one channel in {path}. Received: "
-            f"{samples.dtype} {samples.shape}. Convert the file or get it again."
-        )
-    samples = samples.astype("float32") / 2**15
-    if rate != sample_rate:
-        common = math.gcd(rate, sample_rate)
-        samples = scipy.signal.resample_poly(
-            samples, sample_rate // common, rate // common
-        )
-    # The resampling filter overshoots a little at loud edges.
-    return np.clip(samples, -1, 1)
