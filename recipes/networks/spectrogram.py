@@ -66,9 +66,10 @@ class LogSpectrogram(keras.layers.Layer):
         power = ops.square(real) + ops.square(imaginary)
         values = ops.log1p(ops.sqrt(ops.maximum(power, _SMALLEST_POWER)))
         values = ops.swapaxes(values[..., 1:], -1, -2)
-        values -= ops.mean(values, axis=(-1, -2), keepdims=True)
+        # Not in place (`-=`): PyTorch's gradient needs the values as they were.
+        values = values - ops.mean(values, axis=(-1, -2), keepdims=True)
         variance = ops.mean(ops.square(values), axis=(-1, -2), keepdims=True)
-        values /= ops.sqrt(ops.maximum(variance, _SMALLEST_STD**2))
+        values = values / ops.sqrt(ops.maximum(variance, _SMALLEST_STD**2))
         return ops.cast(values[..., None], self.compute_dtype)
 
     def compute_output_shape(self, input_shape):

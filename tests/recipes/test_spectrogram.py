@@ -6,6 +6,7 @@ import pytest
 import scipy.signal
 
 from keras_multimix import MixUp, MixupModel
+from keras_multimix.evaluation import fgsm
 from recipes.networks.spectrogram import LogSpectrogram, spectrograms
 
 
@@ -75,6 +76,18 @@ def test_mixing_before_or_after_it(waveforms, mix_at):
     history = model.fit(waveforms, labels, batch_size=2, epochs=2, verbose=0)
     assert np.isfinite(history.history["loss"]).all()
     assert np.isfinite(model.predict(waveforms, verbose=0)).all()
+
+
+def test_its_gradient_is_finite_and_leads_astray(waveforms):
+    model, labels = classifier(), np.array([0, 1, 2, 0])
+    moved = fgsm(model, waveforms, labels, 0.01, clip_range=(-1, 1), verbose=False)
+    assert np.isfinite(moved).all()
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    before, after = (
+        float(loss(labels[:3], model.predict(rows[:3], verbose=0)))
+        for rows in (waveforms, moved)
+    )
+    assert after > before
 
 
 def test_it_can_be_saved(waveforms, tmp_path):
