@@ -7,40 +7,63 @@ from recipes.measures import measure, reliability
 
 
 class TestCurve(keras.callbacks.Callback):
-    """Measures the plain network about `num_points` times, and after the last epoch.
+    """Measures the plain network about `num_points` times, and after each last epoch.
 
     Args:
         network: the model to measure, without any mixing around it.
-        images: (N, ...) what it is measured on.
+        inputs: (N, ...) what it is measured on.
         labels: (N,) integer classes.
         epochs: number of epochs of the run.
         on_epoch_end: function () called after every epoch, for a progress bar.
         num_points: how often to measure; measuring costs time.
+        last: after how many epochs at the end to measure, each.
 
-    `points` is the list of measures, each a dict with `share`, 0 to 1, of the run; the
-    last has the bins of a reliability diagram too, unless the run has diverged.
+    `points` is the list of measures, each a dict with `share`, 0 to 1, of the run.
     """
 
     # pytest takes classes named Test* for tests.
     __test__ = False
 
-    def __init__(self, network, images, labels, epochs, on_epoch_end, num_points=20):
+    def __init__(
+        self, network, inputs, labels, epochs, on_epoch_end, num_points=20, last=1
+    ):
         super().__init__()
         self.network = network
-        self.images = images
+        self.inputs = inputs
         self.labels = labels
         self.epochs = epochs
         self.notify = on_epoch_end
         self.every = max(1, epochs // num_points)
+        self.last = last
         self.points = []
+        self.reliability = {}
 
     def on_epoch_end(self, epoch, logs=None):
         """Measures, if it is time, and reports the epoch as done."""
         done = epoch + 1
-        if done % self.every == 0 or done == self.epochs:
-            logits = self.network.predict_on_batch(self.images)
+        if done % self.every == 0 or done > self.epochs - self.last:
+            logits = predict(self.network, self.inputs)
             share = done / self.epochs
             self.points.append({"share": share, **measure(logits, self.labels)})
             if done == self.epochs and np.isfinite(logits).all():
-                self.points[-1]["reliability"] = reliability(logits, self.labels)
+                self.reliability = reliability(logits, self.labels)
         self.notify()
+
+    def measured(self):
+        """The record of the run: final metrics, and all that was measured on the way.
+
+        `last_error` is the median over the last epochs, `best_error` the lowest.
+        """
+        errors = [point["test_error"] for point in self.points]
+        metrics = {k: v for k, v in self.points[-1].items() if k != "share"}
+        metrics["best_error"] = min(errors)
+        metrics["last_error"] = float(np.median(errors[-self.last :]))
+        bins = {name: [float(v) for v in b] for name, b in self.reliability.items()}
+        return {"metrics": metrics, "curve": self.points, "reliability": bins}
+
+
+def predict(network, inputs, batch_size=500):
+    """The outputs for all inputs, as NumPy, `batch_size` rows at a time."""
+    starts = range(0, len(inputs), batch_size)
+    parts = [network.predict_on_batch(inputs[i : i + batch_size]) for i in starts]
+    return np.concatenate(parts)

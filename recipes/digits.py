@@ -11,9 +11,9 @@ images, mixup and multi-mix on 5 to 6 %, with a lower likelihood loss. The contr
 calibration error is higher than plain training's.
 """
 
-import time
-
-from recipes import methods, runner
+from recipes.methods import METHODS, add_options, epochs_of, summaries
+from recipes.options import integer_from, option_parser, parse
+from recipes.runner import run_all, select_backend
 
 DESCRIPTION = """\
 Trains a small convolutional net on a few of scikit-learn's 8 x 8 handwritten digits
@@ -28,43 +28,47 @@ DEFAULT_METHODS = ("erm", "mixup", "multimix", "mixup_matched", "erm_long")
 
 def parse_options(arguments=None):
     """Parses the command line; `None` takes the process's own."""
-    parser = runner.option_parser(
+    parser = option_parser(
         "digits",
         DESCRIPTION,
-        methods.summaries(),
+        summaries(),
         default_methods=DEFAULT_METHODS,
         seeds=3,
         epochs=60,
     )
-    add, integer = parser.add_argument, runner.integer_from
-    add("--train-size", type=integer(10), default=300, help="training images")
-    methods.add_options(parser)
-    return parser.parse_args(arguments)
+    parser.add_argument(
+        "--train-size", type=integer_from(10), default=300, help="training images"
+    )
+    add_options(parser)
+    return parse(parser, arguments)
 
 
-def train(name, seed, options, on_epoch_end):
-    """One run: the seed fixes the split, the first weights and every draw.
-
-    Returns:
-        The list of measures on the test set during the run; the last is final.
-    """
+def train(run, options, on_epoch_end):
+    """One run; returns its record."""
     import keras
 
     from recipes.datasets import digits
     from recipes.networks import small_conv
+    from recipes.optimizers import adam_cosine
     from recipes.training import train_classifier
 
-    split = digits.load_split(options.train_size, seed)
-    keras.utils.set_random_seed(seed)
-    network = small_conv.build(split.input_shape, split.num_classes)
-    return train_classifier(network, split, name, options, seed, on_epoch_end)
+    split = digits.load_split(options.train_size, run.seed)
+    keras.utils.set_random_seed(run.seed)
+    return train_classifier(
+        small_conv.build(split.input_shape, split.num_classes),
+        split,
+        METHODS[run.method],
+        options,
+        run,
+        on_epoch_end,
+        optimizer=adam_cosine(options.learning_rate),
+    )
 
 
 def main(arguments=None):
     """The command; returns the records in results.json."""
     options = parse_options(arguments)
-    runner.select_backend(options.backend)
-    start = time.perf_counter()
+    select_backend(options.backend)
     # What is imported here does not count as time of the first run.
     from recipes.datasets import digits
 
@@ -74,36 +78,24 @@ def main(arguments=None):
         f"batch {options.batch_size}, α = {options.alpha:g}, "
         f"K = {options.num_interpolations}."
     )
-    print(f"Methods: {', '.join(options.methods)}. Seeds: {options.seeds}.")
-    records, curves = runner.run_all(
-        "digits",
+    return run_all(
         "digits",
         options,
-        train=lambda method, seed, tick: train(method, seed, options, tick),
-        epochs_of=lambda method: methods.epochs_of(method, options),
+        ["digits"],
+        train=lambda run, tick: train(run, options, tick),
+        epochs_of=lambda method: epochs_of(METHODS[method], options),
+        report=lambda records: report_and_draw(records, options),
     )
-    report_and_draw(records, curves, options)
-    print(f"Done in {time.perf_counter() - start:.0f} s.")
-    return records
 
 
-def report_and_draw(records, curves, options):
-    """Prints the table and writes the figures."""
+def report_and_draw(records, options):
+    """Prints the table and draws the figures."""
     from recipes import report, walk
 
-    names = (
-        "results.json",
-        "learning_curves.png",
-        "interpolations.png",
-        "reliability.png",
-    )
-    files = [options.output / name for name in names]
-    metrics = {"test_error": "test error", "nll": "NLL (nats)"}
-    report.save_learning_curves(files[1], curves, metrics)
-    walk.save_example_walk(files[2], options.num_interpolations)
-    report.save_reliability(files[3], records)
+    example = options.output / "interpolations.png"
+    walk.save_example_walk(example, options.num_interpolations)
     title = f"digits, {options.train_size} training images, {options.backend}"
-    report.print_report(records, title, files)
+    report.print_report(records, title, options.output, figures=[example])
 
 
 if __name__ == "__main__":

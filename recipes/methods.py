@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from recipes import runner
+from recipes.options import integer_from, number_from
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,13 @@ class Method:
         more_rows: K times the rows in each step, hence K passes over the data in
             an epoch of as many steps.
         more_epochs: K times the epochs.
+        mix_at: names of the layers to mix after, one drawn for each step; none mixes
+            the inputs.
+        neighbors: partners among the 200 nearest rows of the training set, of "all"
+            classes or the "same" one; None takes partners as the layer pairs them.
+        dropout: the network drops units, as many as the recipe's option says.
+        label_smoothing: share of each label, 0 to 1, spread over all classes.
+        noise: standard deviation of Gaussian noise on the inputs.
     """
 
     summary: str
@@ -28,6 +35,11 @@ class Method:
     interpolates: bool = False
     more_rows: bool = False
     more_epochs: bool = False
+    mix_at: tuple[str, ...] = ()
+    neighbors: str | None = None
+    dropout: bool = False
+    label_smoothing: float = 0.0
+    noise: float = 0.0
 
 
 METHODS = {
@@ -59,36 +71,41 @@ METHODS = {
 }
 
 
-def summaries():
+def summaries(methods=METHODS):
     """A dict method -> what it does, for `--help`."""
-    return {name: method.summary for name, method in METHODS.items()}
+    return {name: method.summary for name, method in methods.items()}
 
 
-def add_options(parser):
-    """Adds the options that the methods read."""
-    add, number = parser.add_argument, runner.number_from
-    add("--batch-size", type=runner.integer_from(2), default=32, help="rows in a step")
-    add("--alpha", type=number(0), default=0.2, help="λ ~ Beta(α, α)")
+def add_options(
+    parser, *, batch_size=32, alpha=0.2, learning_rate=2e-3, optimizer="Adam"
+):
+    """Adds the options that the methods read; presets may give other defaults."""
+    add, number = parser.add_argument, number_from
+    add("--batch-size", type=integer_from(2), default=batch_size, help="rows in a step")
+    add("--alpha", type=number(0), default=alpha, help="λ ~ Beta(α, α)")
     add(
         "--num-interpolations",
-        type=runner.integer_from(1),
+        type=integer_from(1),
         default=5,
         help="K of multi-mix and of the controls for equal compute",
     )
-    add("--learning-rate", type=number(0), default=2e-3, help="of Adam")
+    add(
+        "--learning-rate",
+        type=number(0),
+        default=learning_rate,
+        help=f"of {optimizer}",
+    )
 
 
-def epochs_of(name, options):
-    """Epochs in a run of the method called `name`."""
-    factor = options.num_interpolations if METHODS[name].more_epochs else 1
-    return options.epochs * factor
+def epochs_of(method, options):
+    """Epochs in a run of a method."""
+    return options.epochs * (options.num_interpolations if method.more_epochs else 1)
 
 
-def build_mixer(name, options, seed):
-    """The mixing layer of the method called `name`."""
+def build_mixer(method, options, seed):
+    """The mixing layer of a method."""
     import keras_multimix
 
-    method = METHODS[name]
     if method.mixer is None:
         return keras_multimix.MixUp(alpha=0.0, seed=seed)
     arguments = {"alpha": options.alpha, "seed": seed, **method.arguments}

@@ -10,9 +10,9 @@ of the gradient that each of them has. What to expect: differences between the k
 partners are smaller than those between seeds.
 """
 
-import time
-
-from recipes import methods, runner
+from recipes.methods import METHODS, add_options, epochs_of, summaries
+from recipes.options import integer_from, option_parser, parse
+from recipes.runner import run_all, select_backend
 
 DESCRIPTION = """\
 Trains a small convolutional net on small images with mixup: partners from a shuffled
@@ -37,75 +37,74 @@ _EPOCHS = {"digits": 60, "cifar10": 30, "cifar100": 30}
 
 def parse_options(arguments=None):
     """Parses the command line; `None` takes the process's own."""
-    parser = runner.option_parser(
+    parser = option_parser(
         "pairings",
         DESCRIPTION,
-        methods.summaries(),
+        summaries(),
         default_methods=DEFAULT_METHODS,
         seeds=10,
-        epochs=None,
     )
-    add, integer = parser.add_argument, runner.integer_from
+    add = parser.add_argument
     add("--dataset", choices=DATASETS, default="digits", help="images to train on")
     add(
         "--train-size",
-        type=integer(20),
+        type=integer_from(20),
         default=None,
         help="training images, by default as the data need",
     )
-    methods.add_options(parser)
-    options = parser.parse_args(arguments)
+    add_options(parser)
+    options = parse(parser, arguments)
     options.epochs = options.epochs or _EPOCHS[options.dataset]
     return options
 
 
-def train(name, seed, options, on_epoch_end):
-    """One run: the seed fixes the split, the first weights and every draw.
-
-    Returns:
-        The list of measures on the test set during the run; the last is final.
-    """
+def train(run, options, on_epoch_end):
+    """One run; returns its record."""
     import keras
 
     from recipes.datasets import small_images
     from recipes.networks import small_conv
+    from recipes.optimizers import adam_cosine
     from recipes.training import train_classifier
 
     split = small_images.load_split(
-        options.dataset, options.data_dir, seed, options.train_size
+        run.dataset, options.data_dir, run.seed, options.train_size
     )
-    keras.utils.set_random_seed(seed)
-    network = small_conv.build(split.input_shape, split.num_classes)
-    return train_classifier(network, split, name, options, seed, on_epoch_end)
+    keras.utils.set_random_seed(run.seed)
+    return train_classifier(
+        small_conv.build(split.input_shape, split.num_classes),
+        split,
+        METHODS[run.method],
+        options,
+        run,
+        on_epoch_end,
+        optimizer=adam_cosine(options.learning_rate),
+    )
 
 
 def main(arguments=None):
     """The command; returns the records in results.json."""
     options = parse_options(arguments)
-    runner.select_backend(options.backend)
+    select_backend(options.backend)
+    return run_all(
+        "pairings",
+        options,
+        [options.dataset],
+        train=lambda run, tick: train(run, options, tick),
+        epochs_of=lambda method: epochs_of(METHODS[method], options),
+        report=lambda records: report_and_draw(records, options),
+    )
+
+
+def report_and_draw(records, options):
+    """Prints the tables and draws the figures."""
     from recipes import report
 
-    start = time.perf_counter()
-    records, curves = runner.run_all(
-        "pairings",
-        options.dataset,
-        options,
-        train=lambda method, seed, tick: train(method, seed, options, tick),
-        epochs_of=lambda method: methods.epochs_of(method, options),
-    )
-    names = ("results.json", "learning_curves.png", "reliability.png")
-    files = [options.output / name for name in names]
-    metrics = {"test_error": "test error", "nll": "NLL (nats)"}
-    report.save_learning_curves(files[1], curves, metrics)
-    report.save_reliability(files[2], records)
     title = (
         f"{options.dataset}, {options.epochs} epochs, α = {options.alpha:g}, "
-        f"K = {options.num_interpolations}, {options.seeds} seeds, {options.backend}"
+        f"K = {options.num_interpolations}, {options.backend}"
     )
-    report.print_report(records, title, files)
-    report.print_paired_tests(records, "mixup")
-    print(f"Done in {time.perf_counter() - start:.0f} s.")
-    return records
+    report.print_report(records, title, options.output, reference="mixup")
 
 
 if __name__ == "__main__":

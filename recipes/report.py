@@ -7,8 +7,6 @@ from rich.console import Console
 from rich.table import Table
 from scipy.stats import ttest_rel
 
-from keras_multimix.evaluation import plot_learning_curves, plot_reliability
-
 # name in the records, heading, factor, decimals
 COLUMNS = (
     ("test_error", "test error %", 100, 2),
@@ -46,7 +44,7 @@ def seeds_below(records, reference, metric="test_error"):
     return f"{sum(ours < theirs for ours, theirs in pairs)} of {len(pairs)}"
 
 
-def results_table(records, title):
+def results_table(records, title, columns=COLUMNS):
     """A `rich` table: one row a method, mean ± std over its seeds.
 
     The seconds are a median: the first run of a process pays for the start-up.
@@ -54,7 +52,8 @@ def results_table(records, title):
     methods = by_method(records)
     table = Table(title=title)
     table.add_column("method", no_wrap=True)
-    for _, heading, _, _ in COLUMNS:
+    table.add_column("seeds", justify="right", no_wrap=True)
+    for _, heading, _, _ in columns:
         table.add_column(heading, justify="right", no_wrap=True)
     if "erm" in methods:
         table.add_column("beats erm", justify="right")
@@ -62,75 +61,52 @@ def results_table(records, title):
     for name, rows in methods.items():
         cells = [
             mean_and_std(factor * values(rows, metric), decimals)
-            for metric, _, factor, decimals in COLUMNS
+            for metric, _, factor, decimals in columns
         ]
         if "erm" in methods:
             cells.append("" if name == "erm" else seeds_below(rows, methods["erm"]))
-        table.add_row(name, *cells, f"{np.median(values(rows, 'seconds')):.1f}")
+        table.add_row(
+            name, str(len(rows)), *cells, f"{np.median(values(rows, 'seconds')):.1f}"
+        )
     return table
 
 
-def save_learning_curves(path, curves, metrics):
-    """Draws metrics on the test set against the share of training that is done.
+def print_report(
+    records, title, folder, *, columns=COLUMNS, reference=None, figures=()
+):
+    """Prints the tables, a remark on confidence and where the files are.
 
     Args:
-        path: PNG to write.
-        curves: dict (method, seed) -> list of points, dicts with `share` and
-            metrics, at the same shares for every seed of a method.
-        metrics: dict name in the points -> label of the axis.
-    """
-    runs, shares = {}, {}
-    for (method, _), points in curves.items():
-        own = {name: [point[name] for point in points] for name in metrics}
-        runs.setdefault(method, []).append(own)
-        shares[method] = [100 * point["share"] for point in points]
-    xlabel = "share of training done (%)"
-    figure = plot_learning_curves(runs, metrics, shares, xlabel)
-    figure.suptitle("On the test set: mean and standard deviation over the seeds")
-    figure.savefig(path, dpi=120)
-
-
-def save_reliability(path, records):
-    """Draws one reliability diagram a method, over the test rows of all its seeds.
-
-    Args:
-        path: PNG to write.
         records: the list in results.json.
+        title: of the tables; the name of the data set stands before it.
+        folder: where figures are drawn.
+        columns: of the table, as `COLUMNS`.
+        reference: name of a method to test the others against, paired by seed.
+        figures: paths of what the recipe has drawn itself.
     """
-    known = [record for record in records if record["reliability"]]
-    merged = {
-        name: _merged([record["reliability"] for record in rows])
-        for name, rows in by_method(known).items()
-    }
-    if merged:
-        plot_reliability(merged).savefig(path, dpi=120)
+    from recipes import figures as drawing
 
-
-def _merged(bins):
-    weights = np.array([each["weight"] for each in bins])
-    total = weights.sum(axis=0)
-    merged = {"weight": total}
-    for name in ("confidence", "accuracy"):
-        means = np.array([each[name] for each in bins], dtype="float64")
-        sums = np.where(weights > 0, weights * np.nan_to_num(means), 0).sum(axis=0)
-        merged[name] = np.where(total > 0, sums / np.maximum(total, 1), np.nan)
-    return merged
-
-
-def print_report(records, title, files):
-    """Prints the table, the remark on confidence and where the files are."""
     console = _console()
-    console.print(results_table(records, title))
+    datasets = list(dict.fromkeys(record["dataset"] for record in records))
+    files = [folder / "results.json", folder / "results.csv", *figures]
+    for dataset in datasets:
+        own = [record for record in records if record["dataset"] == dataset]
+        console.print(results_table(own, f"{dataset}: {title}", columns))
+        if reference:
+            print_paired_tests(own, reference)
+        console.print(confidence_remark(own), "\n")
+        target = folder / dataset if len(datasets) > 1 else folder
+        target.mkdir(exist_ok=True)
+        files += drawing.save_all(own, target)
     if len({record["seed"] for record in records}) > 1:
         console.print("beats erm: on how many seeds the test error is below erm's.")
-    console.print(confidence_remark(records))
     console.print("Files:", ", ".join(str(path) for path in files), soft_wrap=True)
 
 
 def _console():
     console = Console()
     # Where nobody watches, rich would fold the table to 80 columns.
-    return console if console.is_terminal else Console(width=100)
+    return console if console.is_terminal else Console(width=110)
 
 
 def print_paired_tests(records, reference, metric="test_error"):

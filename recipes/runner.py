@@ -1,137 +1,23 @@
-"""What the recipes share: options, the backend, the loop over runs, results.json."""
+"""What the recipes share: the backend, and the loop over runs, which can be resumed."""
 
-import argparse
 import importlib
 import importlib.util
-import json
 import os
+import sys
 import time
-from pathlib import Path
+from typing import NamedTuple
 
 from tqdm import tqdm
 
-BACKENDS = ("jax", "tensorflow", "torch")
+from recipes.results import Results, settings_of
 
 
-def integer_from(lowest):
-    """An argparse type: an integer of at least `lowest`."""
+class Run(NamedTuple):
+    """One training: the seed fixes the split, the first weights and every draw."""
 
-    def parse(text):
-        try:
-            value = int(text)
-        except ValueError:
-            value = None
-        if value is None or value < lowest:
-            raise argparse.ArgumentTypeError(
-                f"Expected an integer of at least {lowest}. Received: {text}. "
-                f"Use, for example, {max(lowest, 5)}."
-            )
-        return value
-
-    return parse
-
-
-def number_from(lowest):
-    """An argparse type: a finite number of at least `lowest`."""
-
-    def parse(text):
-        try:
-            value = float(text)
-        except ValueError:
-            value = float("nan")
-        if not lowest <= value < float("inf"):
-            raise argparse.ArgumentTypeError(
-                f"Expected a finite number of at least {lowest}. Received: {text}. "
-                "Use, for example, 0.2."
-            )
-        return value
-
-    return parse
-
-
-def one_of(names):
-    """An argparse type: one of `names`."""
-
-    def parse(text):
-        if text not in names:
-            raise argparse.ArgumentTypeError(
-                f"Expected one of {', '.join(names)}. Received: {text}. "
-                "See --help for what each one does."
-            )
-        return text
-
-    return parse
-
-
-def option_parser(recipe, description, methods, *, default_methods, seeds, epochs):
-    """The options every recipe has.
-
-    Args:
-        recipe: name of the module in `recipes`.
-        description: what the recipe does, shown by `--help`.
-        methods: dict of method name -> one line that says what it does.
-        default_methods: names of the methods compared by default.
-        seeds: default number of seeds.
-        epochs: default number of epochs.
-
-    Returns:
-        An `argparse.ArgumentParser`; the recipe adds its own options.
-    """
-    parser = argparse.ArgumentParser(
-        prog=f"python -m recipes.{recipe}",
-        description=description,
-        epilog="methods:\n"
-        + "\n".join(f"  {name:<20} {line}" for name, line in methods.items()),
-        formatter_class=HelpFormatter,
-    )
-    add_common_options(parser, recipe)
-    parser.add_argument(
-        "--methods",
-        nargs="+",
-        metavar="METHOD",
-        type=one_of(tuple(methods)),
-        default=list(default_methods),
-        help="methods to compare, listed below",
-    )
-    add = parser.add_argument
-    add("--seeds", type=integer_from(1), default=seeds, help="runs of each method")
-    add(
-        "--epochs",
-        type=integer_from(1),
-        default=epochs,
-        help="epochs of a run" + ("" if epochs else "; as the data need"),
-    )
-    return parser
-
-
-def add_common_options(parser, recipe):
-    """Adds the options of every recipe: where it runs, reads and writes."""
-    parser.add_argument(
-        "--backend",
-        type=one_of(BACKENDS),
-        default=os.environ.get("KERAS_BACKEND", "jax"),
-        help=f"what Keras runs on: {', '.join(BACKENDS)}",
-    )
-    add = parser.add_argument
-    add("--output", type=Path, default=Path("runs", recipe), help="folder for files")
-    add(
-        "--data-dir",
-        type=Path,
-        default=Path("data"),
-        help="folder with the data; unused where they ship with a package",
-    )
-
-
-class HelpFormatter(
-    argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter
-):
-    """Shows defaults and keeps the line breaks of the description."""
-
-    def _get_help_string(self, action):
-        # Without a default the help itself says what happens.
-        return (
-            action.help if action.default is None else super()._get_help_string(action)
-        )
+    dataset: str
+    method: str
+    seed: int
 
 
 def select_backend(name):
@@ -153,59 +39,64 @@ def select_backend(name):
         )
 
 
-def run_all(recipe, dataset, options, train, epochs_of):
-    """Trains every method with every seed and writes each result as it comes.
+def run_all(recipe, options, datasets, train, epochs_of, report):
+    """Trains every method with every seed, keeps what comes out, and reports it.
+
+    A run that OUTPUT/results.json holds is not run again, so the same command goes on
+    after an interruption. Ctrl-C ends the loop, reports what there is, and leaves the
+    process with status 130, as a shell expects it.
 
     Args:
-        recipe: name of the recipe, for the records.
-        dataset: name of the data, for the records.
-        options: what `option_parser` parsed.
-        train: function (method, seed, on_epoch_end) -> list of points, each a dict
-            with `share` (of the run, 0 to 1) and measures; the last one is final.
+        recipe: name of the recipe.
+        options: what `recipes.options.parse` gave, with `methods`, `seeds`, `backend`
+            and `output`.
+        datasets: names of the data sets.
+        train: function (run, on_epoch_end) -> dict with `metrics`, a dict of numbers,
+            and whatever else is to be kept.
         epochs_of: function method -> number of epochs of its runs.
+        report: function (records) that prints tables and draws figures.
 
     Returns:
-        (records, curves): the list in results.json, and a dict
-        (method, seed) -> points.
+        The list in results.json.
     """
+    start = time.perf_counter()
+    results = Results(options.output, recipe, options.backend, settings_of(options))
     methods = dict.fromkeys(options.methods)
-    runs = [(method, seed) for seed in range(options.seeds) for method in methods]
-    records, curves = [], {}
-    options.output.mkdir(parents=True, exist_ok=True)
-    total = sum(epochs_of(method) for method, _ in runs)
-    with tqdm(total=total, unit="epoch", mininterval=0.5) as progress:
-        for number, (method, seed) in enumerate(runs, start=1):
-            progress.set_description(f"run {number}/{len(runs)} {method} seed {seed}")
-            start = time.perf_counter()
-            curves[method, seed] = points = train(method, seed, progress.update)
-            metrics = dict(points[-1])
-            del metrics["share"]
-            bins = metrics.pop("reliability", {})
-            metrics["seconds"] = round(time.perf_counter() - start, 2)
-            records.append(
-                {
-                    "recipe": recipe,
-                    "dataset": dataset,
-                    "method": method,
-                    "seed": seed,
-                    "backend": options.backend,
-                    "epochs": epochs_of(method),
-                    "metrics": metrics,
-                    "reliability": {k: _numbers(v) for k, v in bins.items()},
-                }
-            )
-            write_results(options.output / "results.json", records)
-    return records, curves
+    seeds = range(options.seeds)
+    runs = [
+        Run(d, m, s) for d in dict.fromkeys(datasets) for s in seeds for m in methods
+    ]
+    left = [run for run in runs if not results.has(*run)]
+    if len(left) < len(runs):
+        print(f"{len(runs) - len(left)} of {len(runs)} runs are in {results.path}.")
+    interrupted = not _run_each(left, results, train, epochs_of)
+    if interrupted:
+        done = sum(results.has(*run) for run in runs)
+        print(
+            f"\nInterrupted with {done} of {len(runs)} runs done. "
+            "The same command goes on from there."
+        )
+    if results.records:
+        report(results.records)
+        print(f"Done in {time.perf_counter() - start:.0f} s.")
+    if interrupted:
+        sys.exit(130)
+    return results.records
 
 
-def _numbers(values):
-    """A list for JSON, which has no NaN: None stands for it."""
-    return [None if value != value else float(value) for value in values]
-
-
-def write_results(path, records):
-    """Writes the list of records as JSON, whole or not at all."""
-    # A rename is atomic: who reads during a long run never sees half a file.
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(records, indent=1) + "\n", encoding="utf-8")
-    temporary.replace(path)
+def _run_each(runs, results, train, epochs_of):
+    """Returns False if Ctrl-C ended it."""
+    total = sum(epochs_of(run.method) for run in runs)
+    try:
+        with tqdm(total=total, unit="epoch", mininterval=0.5) as progress:
+            for number, run in enumerate(runs, start=1):
+                name = " ".join(map(str, (run.dataset, run.method, "seed", run.seed)))
+                progress.set_description(f"run {number}/{len(runs)} {name}")
+                start = time.perf_counter()
+                measured = train(run, progress.update)
+                seconds = round(time.perf_counter() - start, 2)
+                measured["metrics"]["seconds"] = seconds
+                results.add(*run, epochs_of(run.method), measured)
+    except KeyboardInterrupt:
+        return False
+    return True

@@ -5,47 +5,109 @@ import math
 import keras
 import numpy as np
 
-from keras_multimix import MixupModel
-from recipes import methods
+from keras_multimix import MixupModel, MixupSchedule
+from keras_multimix.pairing import NeighborPairs
 from recipes.curves import TestCurve
+from recipes.datasets.batches import Augmented, ShuffledRows
+from recipes.methods import build_mixer, epochs_of
+
+_NUM_NEIGHBORS = 200  # the mixup paper's
 
 
-def train_classifier(network, split, name, options, seed, on_epoch_end):
-    """Trains a network that gives logits, with Adam and a cosine decay.
+def train_classifier(
+    network,
+    split,
+    method,
+    options,
+    run,
+    on_epoch_end,
+    *,
+    optimizer,
+    augment=None,
+    warm_up=0,
+    num_points=20,
+    last=1,
+):
+    """Trains a network that gives logits.
 
     Args:
         network: a `keras.Model` whose outputs are logits.
-        split: a `recipes.datasets.Split`.
-        name: of the method.
-        options: with `epochs`, `batch_size`, `learning_rate`, `alpha` and
-            `num_interpolations`.
-        seed: of the mixer.
+        split: a `recipes.datasets.split.Split`.
+        method: a `recipes.methods.Method`.
+        options: with `epochs`, `batch_size`, `alpha`, `num_interpolations`, `output`
+            and `tensorboard`.
+        run: a `recipes.runner.Run`.
         on_epoch_end: function () called after every epoch.
+        optimizer: function (epochs, steps_per_epoch) -> a Keras optimizer.
+        augment: function (images, generator) -> images, for every batch; or None.
+        warm_up: how many epochs to train plainly before mixing starts.
+        num_points: how often to measure on the way.
+        last: how many of the last epochs to measure, each.
 
     Returns:
-        The list of measures on the test set during the run; the last is final.
+        The record of the run: `metrics`, `curve` and `reliability`.
     """
-    epochs = methods.epochs_of(name, options)
-    model = MixupModel(network, methods.build_mixer(name, options, seed))
-    num_rows = len(split.train_inputs)
-    steps = math.ceil(num_rows / options.batch_size) * epochs
-    model.compile(
-        optimizer=keras.optimizers.Adam(
-            keras.optimizers.schedules.CosineDecay(options.learning_rate, steps)
-        ),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    epochs = epochs_of(method, options)
+    data, steps_per_epoch = _data(split, method, options, run.seed, augment)
+    model = MixupModel(
+        _with_noise(network, split.input_shape, method.noise),
+        build_mixer(method, options, run.seed),
+        mix_at=list(method.mix_at) or None,
     )
-    # Each image `copies` times, in batches `copies` times as large: as many steps.
-    copies = options.num_interpolations if methods.METHODS[name].more_rows else 1
+    model.compile(optimizer=optimizer(epochs, steps_per_epoch), loss=_loss(method))
     curve = TestCurve(
-        network, split.test_inputs, split.test_labels, epochs, on_epoch_end
+        network,
+        split.test_inputs,
+        split.test_labels,
+        epochs,
+        on_epoch_end,
+        num_points=num_points,
+        last=last,
     )
-    model.fit(
-        np.repeat(split.train_inputs, copies, axis=0),
-        np.repeat(split.train_labels, copies, axis=0),
-        batch_size=options.batch_size * copies,
-        epochs=epochs,
-        verbose=0,
-        callbacks=[curve],
+    callbacks = [curve]
+    if warm_up:
+        callbacks.append(MixupSchedule(start_epoch=warm_up))
+    if options.tensorboard:
+        folder = options.output / "tensorboard" / "-".join(map(str, run))
+        callbacks.append(keras.callbacks.TensorBoard(folder, write_graph=False))
+    model.fit(**data, epochs=epochs, verbose=0, callbacks=callbacks)
+    return curve.measured()
+
+
+def _data(split, method, options, seed, augment):
+    """What `fit` takes, and how many steps an epoch has."""
+    x, y = split.train_inputs, split.train_labels
+    if method.label_smoothing:
+        y = np.eye(split.num_classes, dtype="float32")[y]
+    # Each row `copies` times, in batches `copies` times as large: as many steps.
+    copies = options.num_interpolations if method.more_rows else 1
+    batch_size = options.batch_size * copies
+    if augment is None and not method.neighbors:
+        x, y = np.repeat(x, copies, axis=0), np.repeat(y, copies, axis=0)
+        arrays = {"x": x, "y": y, "batch_size": batch_size}
+        return arrays, math.ceil(len(x) / batch_size)
+    if method.neighbors:
+        same_class = method.neighbors == "same"
+        rows = NeighborPairs(
+            x, y, batch_size, _NUM_NEIGHBORS, same_class, seed=seed, verbose=False
+        )
+    else:
+        rows = ShuffledRows(x, y, batch_size, copies=copies, seed=seed)
+    batches = rows if augment is None else Augmented(rows, augment, seed)
+    return {"x": batches}, len(batches)
+
+
+def _with_noise(network, input_shape, noise):
+    if not noise:
+        return network
+    return keras.Sequential(
+        [keras.Input(input_shape), keras.layers.GaussianNoise(noise), network]
     )
-    return curve.points
+
+
+def _loss(method):
+    if not method.label_smoothing:
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    return keras.losses.CategoricalCrossentropy(
+        from_logits=True, label_smoothing=method.label_smoothing
+    )

@@ -11,10 +11,12 @@ stratified coefficients come close to the floor at K = 2; K·B fresh pairs have 
 variance by far; and at the same cost the pairing "mirror" has less than "shuffle".
 """
 
-import argparse
+import json
 import time
 
-from recipes import runner
+from recipes.options import integer_from, number_from, option_parser
+from recipes.results import write_whole
+from recipes.runner import select_backend
 
 DESCRIPTION = """\
 Trains small nets with mixup and measures the variance of the stochastic gradient at
@@ -31,13 +33,8 @@ NETWORKS = ("small_conv", "mlp")
 
 def parse_options(arguments=None):
     """Parses the command line; `None` takes the process's own."""
-    parser = argparse.ArgumentParser(
-        prog="python -m recipes.variance",
-        description=DESCRIPTION,
-        formatter_class=runner.HelpFormatter,
-    )
-    add, integer = parser.add_argument, runner.integer_from
-    runner.add_common_options(parser, "variance")
+    parser = option_parser("variance", DESCRIPTION)
+    add, integer = parser.add_argument, integer_from
     add(
         "--datasets",
         nargs="+",
@@ -55,7 +52,7 @@ def parse_options(arguments=None):
     add(
         "--alphas",
         nargs="+",
-        type=runner.number_from(0),
+        type=number_from(0),
         default=[1.0, 0.2],
         help="α of λ ~ Beta(α, α), one after another",
     )
@@ -165,7 +162,7 @@ def measure(dataset, network, alpha, options, progress):
 def main(arguments=None):
     """The command; returns the records in results.json."""
     options = parse_options(arguments)
-    runner.select_backend(options.backend)
+    select_backend(options.backend)
     from tqdm import tqdm
 
     from recipes import variance_report
@@ -185,7 +182,7 @@ def main(arguments=None):
             progress.set_description("{} {} α={:g}".format(*case))
             own = measure(*case, options, progress)
             records += own
-            runner.write_results(files[0], records)
+            write_whole(files[0], json.dumps(records, indent=1) + "\n")
             name = "variance_{}_{}_{:g}.png".format(*case)
             files.append(options.output / name)
             variance_report.save_figure(files[-1], own)

@@ -1,81 +1,27 @@
-"""Options, the loop over runs, results.json and the table."""
+"""The backend and the loop over runs."""
 
-import io
 import json
 from types import SimpleNamespace
 
 import keras
 import pytest
-from rich.console import Console
 
-from recipes import report, runner
-
-RECORD_KEYS = {"recipe", "dataset", "method", "seed", "backend", "epochs"}
-RECORD_KEYS |= {"metrics", "reliability"}
+from recipes import options, runner
 
 
-def make_parser():
-    return runner.option_parser(
-        "toy",
-        "A toy.",
-        {"erm": "plain", "mixup": "mixed"},
-        default_methods=("erm", "mixup"),
-        seeds=3,
-        epochs=7,
+@pytest.fixture
+def parsed(tmp_path):
+    return SimpleNamespace(
+        methods=["erm", "mixup"], seeds=2, output=tmp_path / "new", backend="jax"
     )
 
 
-def make_record(method, seed, error, gap=0.0):
-    metrics = {"test_error": error, "nll": 0.2, "ece": 0.03}
-    metrics |= {"confidence_gap": gap, "seconds": 1.5}
-    return {"method": method, "seed": seed, "metrics": metrics}
+def measured(nll=0.25):
+    return {"metrics": {"test_error": 0.1, "nll": nll}, "curve": [{"share": 1.0}]}
 
 
-def text_of(table):
-    console = Console(width=100, record=True, file=io.StringIO())
-    console.print(table)
-    return console.export_text()
-
-
-def test_defaults_of_the_options(monkeypatch):
-    monkeypatch.delenv("KERAS_BACKEND")
-    options = make_parser().parse_args([])
-    assert options.backend == "jax"
-    assert options.methods == ["erm", "mixup"]
-    assert (options.seeds, options.epochs) == (3, 7)
-    assert options.output.as_posix() == "runs/toy"
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["--seeds", "0"],
-        ["--seeds", "two"],
-        ["--epochs", "-1"],
-        ["--methods", "magic"],
-        ["--backend", "theano"],
-    ],
-)
-def test_errors_say_what_was_expected_received_and_the_fix(arguments, capsys):
-    with pytest.raises(SystemExit):
-        make_parser().parse_args(arguments)
-    message = capsys.readouterr().err
-    assert "Expected" in message
-    assert f"Received: {arguments[1]}" in message
-    assert "Use, for example" in message or "See --help" in message
-
-
-@pytest.mark.parametrize("text", ["-1", "nan", "inf", "much"])
-def test_numbers_must_be_finite_and_not_below_the_lowest(text):
-    with pytest.raises(Exception, match=f"Expected a finite.*Received: {text}"):
-        runner.number_from(0)(text)
-
-
-def test_help_describes_every_method():
-    text = make_parser().format_help()
-    assert "plain" in text
-    assert "mixed" in text
-    assert "default: 7" in text
+def run_all(parsed, train, reports):
+    return runner.run_all("toy", parsed, ["a"], train, lambda method: 1, reports.append)
 
 
 def test_select_backend_accepts_the_one_that_runs():
@@ -83,7 +29,7 @@ def test_select_backend_accepts_the_one_that_runs():
 
 
 def test_select_backend_refuses_another_one(monkeypatch):
-    other = next(b for b in runner.BACKENDS if b != keras.config.backend())
+    other = next(b for b in options.BACKENDS if b != keras.config.backend())
     monkeypatch.setenv("KERAS_BACKEND", keras.config.backend())
     with pytest.raises(ValueError, match="Expected keras not to be imported yet"):
         runner.select_backend(other)
@@ -94,48 +40,51 @@ def test_select_backend_names_the_missing_package():
         runner.select_backend("no_such_backend")
 
 
-def test_results_are_written_after_every_run(tmp_path):
-    options = SimpleNamespace(
-        methods=["erm", "mixup"], seeds=2, output=tmp_path / "new", backend="jax"
-    )
-    path, seen = options.output / "results.json", []
+def test_results_are_written_after_every_run(parsed):
+    path, seen, reports = parsed.output / "results.json", [], []
 
-    def train(method, seed, on_epoch_end):
+    def train(run, on_epoch_end):
         seen.append(len(json.loads(path.read_text())) if path.exists() else 0)
         on_epoch_end()
-        point = {"test_error": 0.1, "ece": 0.02, "nll": 0.3}
-        return [{"share": 0.5, **point}, {"share": 1.0, **point, "nll": 0.25}]
+        return measured()
 
-    records, curves = runner.run_all("toy", "none", options, train, lambda method: 1)
+    records = run_all(parsed, train, reports)
     assert seen == [0, 1, 2, 3]
     assert json.loads(path.read_text()) == records
-    assert [path.name] == [file.name for file in options.output.iterdir()]
-    assert set(curves) == {(m, s) for m in ("erm", "mixup") for s in (0, 1)}
+    assert reports == [records]
+    names = {file.name for file in parsed.output.iterdir()}
+    assert names == {"results.json", "results.csv"}
     for record in records:
-        assert set(record) == RECORD_KEYS
-        assert record["metrics"]["nll"] == 0.25
-        assert set(record["metrics"]) == {"test_error", "ece", "nll", "seconds"}
+        assert {"recipe", "dataset", "method", "seed", "backend"} <= set(record)
+        assert (record["dataset"], record["epochs"]) == ("a", 1)
+        assert set(record["metrics"]) == {"test_error", "nll", "seconds"}
 
 
-def test_table_shows_mean_std_and_the_seeds_that_improve():
-    records = [make_record("erm", seed, 0.06 + 0.01 * seed) for seed in range(3)]
-    records += [make_record("mixup", seed, e) for seed, e in enumerate([0.05] * 3)]
-    records[-1]["metrics"]["test_error"] = 0.09
-    text = text_of(report.results_table(records, "toy"))
-    assert "7.00 ± 1.00" in text
-    assert "6.33 ± 2.31" in text
-    assert "2 of 3" in text
+def test_what_is_finished_is_not_run_again(parsed):
+    runs, reports = [], []
+
+    def train(run, on_epoch_end):
+        runs.append(run)
+        if len(runs) == 3:
+            raise KeyboardInterrupt
+        return measured(nll=len(runs))
+
+    with pytest.raises(SystemExit) as stop:
+        run_all(parsed, train, reports)
+    assert stop.value.code == 130
+    assert len(reports[0]) == 2, "Ctrl-C reports what there is"
+    records = run_all(parsed, train, reports)
+    assert [runs[2], *runs[:2]] == [runs[3], ("a", "erm", 0), ("a", "mixup", 0)]
+    assert [record["metrics"]["nll"] for record in records] == [1, 2, 4, 5]
+    parsed.seeds = 3
+    run_all(parsed, train, reports)
+    assert runs[5:] == [("a", "erm", 2), ("a", "mixup", 2)]
 
 
-def test_one_seed_has_no_deviation():
-    text = text_of(report.results_table([make_record("erm", 0, 0.0625)], "toy"))
-    assert "6.25" in text
-    assert "±" not in text
+def test_an_interruption_before_the_first_result(parsed):
+    def train(run, on_epoch_end):
+        raise KeyboardInterrupt
 
-
-def test_remark_on_confidence_follows_the_records():
-    records = [make_record("erm", 0, 0.05, 0.003), make_record("mixup", 0, 0.05, -0.07)]
-    remark = report.confidence_remark(records)
-    assert "erm +0.3, mixup -7.0" in remark
-    assert "Under-confident: mixup." in remark
-    assert "Over-confident" not in remark
+    with pytest.raises(SystemExit):
+        run_all(parsed, train, reports := [])
+    assert reports == []

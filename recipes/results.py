@@ -1,0 +1,136 @@
+"""results.json: what was measured, run by run; read back so that nothing runs twice."""
+
+import csv
+import json
+import math
+
+_KEYS = ("recipe", "dataset", "method", "seed", "backend", "epochs", "metrics")
+# Options that change where a run is written or what else is run, not the run itself.
+_NOT_SETTINGS = {"output", "data_dir", "methods", "seeds", "dataset", "datasets"}
+_NOT_SETTINGS |= {"backend", "tensorboard", "preset"}
+
+
+def settings_of(options):
+    """What a run depends on beside its dataset, method, seed and backend, as JSON."""
+    return {
+        name: value if isinstance(value, int | float | str | None) else str(value)
+        for name, value in sorted(vars(options).items())
+        if name not in _NOT_SETTINGS
+    }
+
+
+class Results:
+    """The records of one output folder, in results.json and as a table in results.csv.
+
+    Args:
+        folder: where the files are; made if it is not there.
+        recipe: name of the recipe.
+        backend: what Keras runs on.
+        settings: what `settings_of` gave.
+
+    Attributes:
+        records: a list of dicts with `recipe`, `dataset`, `method`, `seed`, `backend`,
+            `epochs`, `settings`, `metrics`, `curve` and whatever else was measured.
+
+    Raises:
+        ValueError: If results.json cannot be read, or holds runs of another recipe,
+            backend or setting: a table of both would compare what differs.
+    """
+
+    def __init__(self, folder, recipe, backend, settings):
+        self.path = folder / "results.json"
+        self.same = {"recipe": recipe, "backend": backend, "settings": settings}
+        folder.mkdir(parents=True, exist_ok=True)
+        self.records = self._read() if self.path.exists() else []
+
+    def has(self, dataset, method, seed):
+        """Whether a run is among the records."""
+        key = (dataset, method, seed)
+        return any((r["dataset"], r["method"], r["seed"]) == key for r in self.records)
+
+    def add(self, dataset, method, seed, epochs, measured):
+        """Adds a run and writes the files.
+
+        Args:
+            dataset: its name.
+            method: its name.
+            seed: an integer.
+            epochs: an integer.
+            measured: a dict with `metrics` and more.
+        """
+        names = {"dataset": dataset, "method": method, "seed": seed, "epochs": epochs}
+        self.records.append({**self.same, **names, **measured})
+        self._write()
+
+    def _read(self):
+        try:
+            records = _with_nan(json.loads(self.path.read_text(encoding="utf-8")))
+        except (ValueError, OSError) as error:
+            raise self._unreadable(error) from error
+        is_list = isinstance(records, list)
+        if not is_list or not all(set(_KEYS) <= set(record) for record in records):
+            raise self._unreadable("other JSON")
+        for record in records:
+            self._check_same(record)
+        return records
+
+    def _unreadable(self, error):
+        return ValueError(
+            f"Expected a list of records in {self.path}, as the recipes write it. "
+            f"Received: {error}. The file was left as it is: move it away, or choose "
+            "another --output."
+        )
+
+    def _check_same(self, record):
+        for key, ours in self.same.items():
+            theirs = record.get(key)
+            if theirs == ours:
+                continue
+            if isinstance(ours, dict) and isinstance(theirs, dict):
+                names = sorted(
+                    k for k in {*ours, *theirs} if ours.get(k) != theirs.get(k)
+                )
+                ours = ", ".join(f"{k}={ours.get(k)}" for k in names)
+                theirs = ", ".join(f"{k}={theirs.get(k)}" for k in names)
+            raise ValueError(
+                f"Expected only runs of {key} {ours} in {self.path}. Received: runs "
+                f"of {theirs}. Choose another --output, or the same options as before."
+            )
+
+    def _write(self):
+        write_whole(self.path, json.dumps(without_nan(self.records), indent=1) + "\n")
+        rows = [
+            {**{key: r[key] for key in _KEYS if key != "metrics"}, **r["metrics"]}
+            for r in self.records
+        ]
+        columns = list(dict.fromkeys(name for row in rows for name in row))
+        with self.path.with_suffix(".csv").open("w", newline="") as file:
+            writer = csv.DictWriter(file, columns)
+            writer.writeheader()
+            writer.writerows(rows)
+
+
+def write_whole(path, text):
+    """Writes a text file, whole or not at all."""
+    # A rename is atomic: who reads during a long run never sees half a file.
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+
+
+def without_nan(value):
+    """JSON has no NaN: null stands for it."""
+    if isinstance(value, dict):
+        return {k: without_nan(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_nan(v) for v in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def _with_nan(value):
+    """The opposite for measured numbers; settings may well be None."""
+    if isinstance(value, dict):
+        return {k: v if k == "settings" else _with_nan(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_with_nan(v) for v in value]
+    return math.nan if value is None else value

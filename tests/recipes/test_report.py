@@ -1,0 +1,59 @@
+"""The tables and remarks at the end of a recipe."""
+
+import io
+
+from rich.console import Console
+
+from recipes import report
+
+
+def make_record(method, seed, error, gap=0.0):
+    metrics = {"test_error": error, "nll": 0.2, "ece": 0.03}
+    metrics |= {"confidence_gap": gap, "seconds": 1.5}
+    curve = [{"share": 1.0, **metrics}]
+    names = {"dataset": "toy", "method": method, "seed": seed}
+    return {**names, "metrics": metrics, "curve": curve, "reliability": {}}
+
+
+def text_of(table):
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(table)
+    return console.export_text()
+
+
+def test_table_shows_mean_std_and_the_seeds_that_improve():
+    records = [make_record("erm", seed, 0.06 + 0.01 * seed) for seed in range(3)]
+    records += [make_record("mixup", seed, e) for seed, e in enumerate([0.05] * 3)]
+    records[-1]["metrics"]["test_error"] = 0.09
+    text = text_of(report.results_table(records, "toy"))
+    assert "7.00 ± 1.00" in text
+    assert "6.33 ± 2.31" in text
+    assert "2 of 3" in text
+
+
+def test_one_seed_has_no_deviation():
+    text = text_of(report.results_table([make_record("erm", 0, 0.0625)], "toy"))
+    assert "6.25" in text
+    assert "±" not in text
+
+
+def test_remark_on_confidence_follows_the_records():
+    records = [make_record("erm", 0, 0.05, 0.003), make_record("mixup", 0, 0.05, -0.07)]
+    remark = report.confidence_remark(records)
+    assert "erm +0.3, mixup -7.0" in remark
+    assert "Under-confident: mixup." in remark
+    assert "Over-confident" not in remark
+
+
+def test_each_data_set_has_its_own_tables_and_figures(tmp_path, capsys):
+    records = [
+        make_record(m, s, 0.1 + s / 50) for m in ("erm", "mixup") for s in (0, 1)
+    ]
+    records += [{**record, "dataset": "other"} for record in records]
+    records[1]["metrics"]["test_error"] = 0.3
+    report.print_report(records, "5 epochs", tmp_path, reference="erm")
+    printed = capsys.readouterr().out
+    for text in ("toy: 5 epochs", "other: 5 epochs", "t-test p", "results.csv"):
+        assert text in printed
+    for name in ("toy", "other"):
+        assert (tmp_path / name / "learning_curves.png").exists()

@@ -1,0 +1,58 @@
+"""results.json: written whole, read back, never overwritten by something else."""
+
+import json
+import math
+from types import SimpleNamespace
+
+import pytest
+
+from recipes.results import Results, settings_of
+
+MEASURED = {"metrics": {"test_error": 0.25, "nll": math.nan}, "curve": []}
+
+
+def make(folder, **settings):
+    return Results(folder, "toy", "jax", {"epochs": 3, "alpha": None, **settings})
+
+
+def test_what_is_added_is_read_back(tmp_path):
+    make(tmp_path / "new").add("digits", "erm", 0, 3, MEASURED)
+    results = make(tmp_path / "new")
+    assert results.has("digits", "erm", 0)
+    assert not results.has("digits", "erm", 1)
+    assert results.records[0]["metrics"]["test_error"] == 0.25
+    assert math.isnan(results.records[0]["metrics"]["nll"])
+    assert results.records[0]["settings"]["alpha"] is None
+
+
+def test_the_file_is_strict_json_and_a_table(tmp_path):
+    make(tmp_path).add("digits", "erm", 0, 3, MEASURED)
+    text = (tmp_path / "results.json").read_text()
+    record = json.loads(text, parse_constant=pytest.fail)[0]
+    assert record["metrics"] == {"test_error": 0.25, "nll": None}
+    lines = (tmp_path / "results.csv").read_text().splitlines()
+    assert lines[0] == "recipe,dataset,method,seed,backend,epochs,test_error,nll"
+    assert lines[1] == "toy,digits,erm,0,jax,3,0.25,nan"
+
+
+@pytest.mark.parametrize("text", ["", "[{", '{"a": 1}', '[{"recipe": "toy"}]', "3"])
+def test_a_broken_file_is_named_and_left_alone(tmp_path, text):
+    (tmp_path / "results.json").write_text(text)
+    with pytest.raises(
+        ValueError, match=r"Expected.*results\.json.*Received.*--output"
+    ):
+        make(tmp_path)
+    assert (tmp_path / "results.json").read_text() == text
+
+
+def test_other_settings_are_not_mixed_with_these(tmp_path):
+    make(tmp_path).add("digits", "erm", 0, 3, MEASURED)
+    with pytest.raises(ValueError, match="epochs=4.*epochs=3.*another --output"):
+        make(tmp_path, epochs=4)
+    with pytest.raises(ValueError, match="backend torch.*Received: runs of jax"):
+        Results(tmp_path, "toy", "torch", {"epochs": 3, "alpha": None})
+
+
+def test_settings_leave_out_what_does_not_change_a_run():
+    options = SimpleNamespace(output="here", seeds=3, methods=["a"], epochs=5, x=None)
+    assert settings_of(options) == {"epochs": 5, "x": None}
