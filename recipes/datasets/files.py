@@ -19,12 +19,14 @@ class File:
         url: its home; None where it can only be put there by hand.
         member: its name in the zip archive at `url`, without folders; None where `url`
             is the file itself.
+        other_sha256: hashes of copies in another form that are as good.
     """
 
     name: str
     sha256: str
     url: str | None = None
     member: str | None = None
+    other_sha256: tuple[str, ...] = ()
 
 
 def locate(file, data_dir):
@@ -93,7 +95,7 @@ def _extract(archive, member, target):
 def _checked(file, path, source):
     with open(path, "rb") as content:
         received = hashlib.file_digest(content, "sha256").hexdigest()
-    if received != file.sha256:
+    if received not in (file.sha256, *file.other_sha256):
         raise ValueError(
             f"Expected a file with SHA-256 {file.sha256} for {file.name}. Received: "
             f"{source}, whose SHA-256 is {received}. Delete it if it is a local copy, "

@@ -15,10 +15,11 @@ from recipes.datasets.files import File, locate
 from recipes.datasets.split import Split
 
 
-def _uci(archive, name, sha256, member=None):
+def _uci(archive, name, sha256, member=None, other_sha256=()):
     """A file of the UCI Machine Learning Repository, which packs data sets as zip."""
     url = f"https://archive.ics.uci.edu/static/public/{archive}.zip"
-    return File(f"uci/{name}", sha256, url, member or name.rpartition("/")[2])
+    member = member or name.rpartition("/")[2]
+    return File(f"uci/{name}", sha256, url, member, other_sha256)
 
 
 FILES = {
@@ -31,6 +32,10 @@ FILES = {
         "167/arcene",
         "arcene/arcene_train.data",
         "580f314d09fd3d67aa8b58a8250efb59a28d69a7d23a612a78a0b0cefc4d0264",
+        # The same rows, their lines ending in a space as in arcene_valid.data.
+        other_sha256=(
+            "0427dc237d8103810e3861e77ba7b16c3d10c8c526ae83bafdc2a660c5c608f0",
+        ),
     ),
     "arcene_train.labels": _uci(
         "167/arcene",
@@ -50,7 +55,12 @@ FILES = {
     "arrhythmia": _uci(
         "5/arrhythmia",
         "arrhythmia/arrhythmia.data",
-        "59a3360ee531a55cec553cd2cd1eaeab143ba8658d1b324a08fb7941f39ade2e",
+        "a7f0f4ca289a4c58b5ed85a9adb793189acd38425828ce3dfbb70adb45f30169",
+        # A copy that is not the same byte for byte, but has as many rows of each
+        # class as the repository states.
+        other_sha256=(
+            "59a3360ee531a55cec553cd2cd1eaeab143ba8658d1b324a08fb7941f39ade2e",
+        ),
     ),
     "htru2": _uci(
         "372/htru2",
@@ -60,8 +70,12 @@ FILES = {
     "phishing": _uci(
         "327/phishing+websites",
         "phishing/phishing.arff",
-        "0dfcd84ccdedca6e1be2ce26452c1f1089ac3f839b9a1b0ab1cdcf6d895f9a70",
+        "3bcf93b1612306537ee2737751f1bac185b2a77886ab376644c3bf0c7f7cb3e6",
         member="Training Dataset.arff",
+        # A copy with the same rows whose header says {-1,1} instead of { -1,1 }.
+        other_sha256=(
+            "0dfcd84ccdedca6e1be2ce26452c1f1089ac3f839b9a1b0ab1cdcf6d895f9a70",
+        ),
     ),
 }
 

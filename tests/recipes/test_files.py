@@ -50,6 +50,12 @@ def test_another_content_is_refused(tmp_path):
         locate(file(), tmp_path)
 
 
+def test_another_form_of_the_content_is_taken(tmp_path):
+    (tmp_path / "a.data").write_bytes(CONTENT)
+    wanted = File("uci/a/a.data", "0" * 64, other_sha256=(SHA256,))
+    assert locate(wanted, tmp_path).read_bytes() == CONTENT
+
+
 @pytest.mark.parametrize("archive, member", [(None, None), ("a.zip", "a.data")])
 def test_a_file_is_downloaded_once(tmp_path, home, archive, member):
     wanted = file(home, archive, member=member)

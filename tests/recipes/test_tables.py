@@ -78,7 +78,7 @@ def test_abalone(write):
 
 
 def test_arcene_keeps_its_split(write):
-    write("arcene_train.data", "0 71 5 \n3 4 5 \n")
+    write("arcene_train.data", "\n0 71 5\n3 4 5\n")
     write("arcene_train.labels", "1\n-1\n")
     write("arcene_valid.data", "6 7 8 \n")
     data_dir = write("arcene_valid.labels", "1\n")
@@ -110,9 +110,11 @@ def test_htru2_ends_its_lines_with_carriage_returns(write):
     assert table.labels.tolist() == [0, 1]
 
 
-def test_phishing_is_nominal(write):
-    header = "@relation phishing\r\n\r\n@attribute IP  {-1,1}\r\n"
-    header += "@attribute Links {1,0,-1}\r\n@attribute Result  {-1,1}\r\n\r\n@data\r\n"
+@pytest.mark.parametrize("space", ["", " "])
+def test_phishing_is_nominal(write, space):
+    lines = ["@relation phishing", "", "@attribute IP  {-1,1}"]
+    lines += ["@attribute Links {1,0,-1}", "@attribute Result  {-1,1}", "", "@data", ""]
+    header = "\r\n".join(lines).replace("{", "{" + space).replace("}", space + "}")
     data_dir = write("phishing", header + "-1,0,1\r\n1,-1,-1\r\n")
     table = tables.load("phishing", data_dir)
     assert table.numeric.shape == (2, 0)
