@@ -17,7 +17,7 @@ PEERS := keras-hub kagglehub kagglesdk regex sentencepiece tokenizers \
 	keras-cv dm-tree tensorflow-datasets \
 	netcal torchmetrics lightning-utilities torchattacks
 # TensorFlow logs to standard error at import; silence it so that results are seen.
-QUIET := TF_CPP_MIN_LOG_LEVEL=3 TF_ENABLE_ONEDNN_OPTS=0
+QUIET := TF_CPP_MIN_LOG_LEVEL=3
 
 # Stamp files remember what is installed; they live in the environment, so that
 # deleting it forgets them too.

@@ -46,6 +46,38 @@ def adam_cosine(learning_rate):
     return build
 
 
+def adam(learning_rate):
+    """Adam at a constant learning rate.
+
+    Returns:
+        A function (epochs, steps_per_epoch) -> optimizer.
+    """
+    return lambda epochs, steps_per_epoch: keras.optimizers.Adam(learning_rate)
+
+
+def sgd(learning_rate, weight_decay, drops):
+    """SGD with momentum 0.9, without Nesterov's correction, and decay of all weights.
+
+    Args:
+        learning_rate: the first and highest.
+        weight_decay: see `SGDWithL2`.
+        drops: as for `steps_down`; None lets the rate fall to 0 along a cosine.
+
+    Returns:
+        A function (epochs, steps_per_epoch) -> optimizer.
+    """
+
+    def build(epochs, steps_per_epoch):
+        if drops is None:
+            steps = epochs * steps_per_epoch
+            schedule = keras.optimizers.schedules.CosineDecay(learning_rate, steps)
+        else:
+            schedule = steps_down(learning_rate, epochs, steps_per_epoch, drops)
+        return SGDWithL2(schedule, momentum=0.9, l2=weight_decay)
+
+    return build
+
+
 def steps_down(learning_rate, epochs, steps_per_epoch, drops, *, warm_up=None):
     """A learning rate divided by 10 at each of some epochs.
 

@@ -22,6 +22,14 @@ def by_method(records):
     return {name: list(rows) for name, rows in groupby(records, lambda r: r["method"])}
 
 
+def ranked(records, metric):
+    """The records, methods with the lowest mean of a metric first."""
+    means = {
+        name: values(rows, metric).mean() for name, rows in by_method(records).items()
+    }
+    return sorted(records, key=lambda record: means[record["method"]])
+
+
 def values(records, metric):
     """The (number of records,) values of one metric."""
     return np.array([record["metrics"][metric] for record in records])
@@ -72,7 +80,14 @@ def results_table(records, title, columns=COLUMNS):
 
 
 def print_report(
-    records, title, folder, *, columns=COLUMNS, reference=None, figures=()
+    records,
+    title,
+    folder,
+    *,
+    columns=COLUMNS,
+    reference=None,
+    by_rank=False,
+    figures=(),
 ):
     """Prints the tables, a remark on confidence and where the files are.
 
@@ -82,15 +97,18 @@ def print_report(
         folder: where figures are drawn.
         columns: of the table, as `COLUMNS`.
         reference: name of a method to test the others against, paired by seed.
+        by_rank: the lowest test error first, not the order of the runs.
         figures: paths of what the recipe has drawn itself.
     """
-    from recipes import figures as drawing
+    from recipes import drawing
 
     console = _console()
     datasets = list(dict.fromkeys(record["dataset"] for record in records))
     files = [folder / "results.json", folder / "results.csv", *figures]
     for dataset in datasets:
         own = [record for record in records if record["dataset"] == dataset]
+        if by_rank:
+            own = ranked(own, columns[0][0])
         console.print(results_table(own, f"{dataset}: {title}", columns))
         if reference:
             print_paired_tests(own, reference)
@@ -128,11 +146,12 @@ def print_paired_tests(records, reference, metric="test_error"):
         if name == reference:
             continue
         own = values(rows, metric)
+        differ = np.ptp(own - base) > 1e-9
         table.add_row(
             name,
             mean_and_std(100 * (own - base), 2),
             seeds_below(rows, methods[reference], metric),
-            f"{ttest_rel(own, base).pvalue:.3f}",
+            f"{ttest_rel(own, base).pvalue:.3f}" if differ else "",
         )
     console = _console()
     console.print(table)

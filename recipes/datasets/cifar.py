@@ -7,6 +7,9 @@ import numpy as np
 from recipes.datasets.split import Split, some_rows
 
 NUM_CLASSES = {"cifar10": 10, "cifar100": 100}
+# Of the pixels in [0, 1], as the mixup paper's code normalises them.
+MEAN = (0.4914, 0.4822, 0.4465)
+VARIANCE = (0.2023**2, 0.1994**2, 0.2010**2)
 _SIZE = 32
 _ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 

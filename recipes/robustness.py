@@ -1,0 +1,130 @@
+"""What is measured of a trained image classifier beside its test errors."""
+
+from functools import partial
+
+import numpy as np
+
+from keras_multimix.evaluation import (
+    adversarial_error,
+    fgsm,
+    interpolation_profile,
+    iterative_fgsm,
+)
+from recipes.curves import predict
+from recipes.measures import error_rate
+from recipes.report import COLUMNS
+
+OTHER_SEED = 1000  # far from the seeds of the runs: the source is another network
+# The iterative one takes ten steps, as in the mixup paper.
+_ATTACKS = {"fgsm": fgsm, "ifgsm": partial(iterative_fgsm, steps=10)}
+_NUM_PAIRS = 500
+# name in the records, heading, factor, decimals; shown where a record has it
+_MORE_COLUMNS = (
+    ("train_error", "train error %", 100, 2),
+    ("train_error_corrupted", "on wrong labels %", 100, 2),
+    ("profile_misses", "misses %", 100, 2),
+    ("profile_gradient", "gradient", 1, 3),
+    ("fgsm_error", "FGSM %", 100, 1),
+    ("ifgsm_error", "I-FGSM %", 100, 1),
+    ("fgsm_black_box_error", "black box FGSM %", 100, 1),
+    ("ifgsm_black_box_error", "black box I-FGSM %", 100, 1),
+)
+
+
+def columns(records):
+    """The columns of the table, for what the records hold.
+
+    The test error is the median over the last epochs, as in the mixup paper; with
+    corrupted labels the best one of the run stands beside it.
+    """
+    known = set(records[0]["metrics"])
+    shown = [("last_error", "test error %", 100, 2), *COLUMNS[1:]]
+    if "train_error_corrupted" in known:
+        shown.insert(0, ("best_error", "best %", 100, 2))
+        shown[1] = ("last_error", "last %", 100, 2)
+    return (*shown, *(each for each in _MORE_COLUMNS if each[0] in known))
+
+
+def train_errors(network, split, labels, corrupted):
+    """Errors on the training images, without augmentation.
+
+    Args:
+        network: gives logits.
+        split: with the true labels.
+        labels: the labels that were trained on.
+        corrupted: whether they may differ from the true ones.
+
+    Returns:
+        A dict with `train_error`, on the true labels, and with corrupted labels
+        `train_error_corrupted`, on the labels that were trained on.
+    """
+    logits = predict(network, split.train_inputs)
+    errors = {"train_error": error_rate(logits, split.train_labels)}
+    if corrupted:
+        errors["train_error_corrupted"] = error_rate(logits, labels)
+    return errors
+
+
+def profile(network, split, seed):
+    """Misses and gradients between training samples, as lists."""
+    found = interpolation_profile(
+        network,
+        split.train_inputs,
+        split.train_labels,
+        _NUM_PAIRS,
+        seed=seed,
+        batch_size=500,
+        verbose=False,
+    )
+    return {name: np.asarray(values).tolist() for name, values in found.items()}
+
+
+def profile_means(profile):
+    """The means of a profile over λ."""
+    return {
+        "profile_misses": float(np.mean(profile["misses"])),
+        "profile_gradient": float(np.mean(profile["gradient_norm"])),
+    }
+
+
+def source_network(path, train, build):
+    """The plain network of a seed whose examples attack the others.
+
+    Args:
+        path: weights of it; trained and written where it is not there.
+        train: function () -> a trained network.
+        build: function () -> the same network, untrained.
+    """
+    if path.exists():
+        network = build()
+        network.load_weights(path)
+        return network
+    network = train()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Under another name first: an interruption leaves nothing that looks whole.
+    temporary = path.with_name(f"unfinished_{path.name}")
+    network.save_weights(temporary)
+    temporary.replace(path)
+    return network
+
+
+def attack_errors(network, source, split, attacks, epsilon):
+    """Errors on adversarial examples of the test images.
+
+    Args:
+        network: what is measured.
+        source: another network, whose examples are the black box's.
+        split: with images in [0, 1].
+        attacks: "fgsm", "ifgsm" or both.
+        epsilon: largest change of a value.
+    """
+    x, y = split.test_inputs, split.test_labels
+    options = {"batch_size": 500, "verbose": False}
+    errors = {}
+    for name in attacks:
+        make = partial(_ATTACKS[name], epsilon=epsilon, **options)
+        white = adversarial_error(network, x, y, make, **options)
+        black = adversarial_error(network, x, y, make(source, x, y), **options)
+        errors[f"{name}_error"] = white["top1"]
+        errors[f"{name}_black_box_error"] = black["top1"]
+    return errors
