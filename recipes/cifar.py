@@ -14,7 +14,7 @@ heart.
 """
 
 from recipes.ablation import ABLATION
-from recipes.methods import METHODS, add_options, epochs_of, summaries
+from recipes.methods import IMAGE_METHODS, Method, add_options, epochs_of, summaries
 from recipes.options import integer_from, number_from, one_of, option_parser, parse
 from recipes.runner import run_all, select_backend
 
@@ -24,7 +24,27 @@ manifold mixup, each with the control for equal compute; on wrong labels, with d
 too; and measures calibration, behaviour between training samples, and robustness to
 adversarial examples. Writes results.json, results.csv and figures."""
 
-CIFAR_METHODS = {**METHODS, **ABLATION}
+# Where PuzzleMix's public code mixes, as Verma et al. do (ICML 2019, arXiv 1806.05236).
+_MANIFOLD = ("input", "stage_1", "stage_2")
+CIFAR_METHODS = {
+    **IMAGE_METHODS,
+    "manifold": Method(
+        "mixup at the input or after the first or second stage, α = 2",
+        "MixUp",
+        {"alpha": 2.0},
+        mix_at=_MANIFOLD,
+    ),
+    "multi_manifold": Method(
+        "the same with K interpolations per pair",
+        "MultiMix",
+        {"alpha": 2.0},
+        interpolates=True,
+        mix_at=_MANIFOLD,
+    ),
+    "dropout": Method("plain training with dropout in the blocks", dropout=True),
+    "mixup_dropout": Method("mixup with dropout", "MixUp", dropout=True),
+    **ABLATION,
+}
 DEFAULT_METHODS = ("erm", "mixup", "multimix", "mixup_matched")
 CORRUPT_METHODS = ("erm", "dropout", "mixup", "mixup_dropout")
 NETWORKS = ("preact_resnet", "wide_resnet", "densenet")
@@ -246,7 +266,8 @@ def report_and_draw(records, options):
         records,
         title,
         options.output,
-        columns=robustness.columns(records),
+        columns=robustness.CORRUPT_COLUMNS if options.corrupt else robustness.COLUMNS,
+        more_columns=robustness.more_columns(records),
         reference="erm",
         by_rank=options.ablation,
     )

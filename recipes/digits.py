@@ -11,7 +11,7 @@ images, mixup and multi-mix on 5 to 6 %, with a lower likelihood loss. The contr
 calibration error is higher than plain training's.
 """
 
-from recipes.methods import METHODS, add_options, epochs_of, summaries
+from recipes.methods import IMAGE_METHODS, add_options, epochs_of, summaries
 from recipes.options import integer_from, option_parser, parse
 from recipes.runner import run_all, select_backend
 
@@ -31,7 +31,7 @@ def parse_options(arguments=None):
     parser = option_parser(
         "digits",
         DESCRIPTION,
-        summaries(),
+        summaries(IMAGE_METHODS),
         default_methods=DEFAULT_METHODS,
         seeds=3,
         epochs=60,
@@ -57,7 +57,7 @@ def train(run, options, on_epoch_end):
     return train_classifier(
         small_conv.build(split.input_shape, split.num_classes),
         split,
-        METHODS[run.method],
+        IMAGE_METHODS[run.method],
         options,
         run,
         on_epoch_end,
@@ -83,7 +83,7 @@ def main(arguments=None):
         options,
         ["digits"],
         train=lambda run, tick: train(run, options, tick),
-        epochs_of=lambda method: epochs_of(METHODS[method], options),
+        epochs_of=lambda method: epochs_of(IMAGE_METHODS[method], options),
         report=lambda records: report_and_draw(records, options),
     )
 

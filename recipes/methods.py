@@ -42,10 +42,6 @@ class Method:
     noise: float = 0.0
 
 
-# Where PuzzleMix's public code mixes, as Verma et al. do (ICML 2019, arXiv 1806.05236).
-_MANIFOLD = ("input", "stage_1", "stage_2")
-_STRATIFIED = {"sampling": "stratified"}
-
 METHODS = {
     "erm": Method("plain training"),
     "mixup": Method("mixup: one interpolation per pair", "MixUp"),
@@ -74,25 +70,15 @@ METHODS = {
     "mixup_alpha_0.1": Method("mixup at α = 0.1", "MixUp", {"alpha": 0.1}),
     "mixup_alpha_0.4": Method("mixup at α = 0.4", "MixUp", {"alpha": 0.4}),
     "mixup_alpha_1": Method("mixup at α = 1", "MixUp", {"alpha": 1.0}),
+}
+
+# For inputs with a height and a width.
+IMAGE_METHODS = {
+    **METHODS,
     "cutmix": Method("one box of the partner pasted into each image", "CutMix"),
     "multi_cutmix": Method(
-        "K boxes per pair", "CutMix", _STRATIFIED, interpolates=True
+        "K boxes per pair", "CutMix", {"sampling": "stratified"}, interpolates=True
     ),
-    "manifold": Method(
-        "mixup at the input or after the first or second stage, α = 2",
-        "MixUp",
-        {"alpha": 2.0},
-        mix_at=_MANIFOLD,
-    ),
-    "multi_manifold": Method(
-        "the same with K interpolations per pair",
-        "MultiMix",
-        {"alpha": 2.0},
-        interpolates=True,
-        mix_at=_MANIFOLD,
-    ),
-    "dropout": Method("plain training with dropout in the blocks", dropout=True),
-    "mixup_dropout": Method("mixup with dropout", "MixUp", dropout=True),
 }
 
 

@@ -46,13 +46,25 @@ def adam_cosine(learning_rate):
     return build
 
 
-def adam(learning_rate):
-    """Adam at a constant learning rate.
+def adam(learning_rate, drops=()):
+    """Adam at a learning rate that is constant or falls in steps.
+
+    Args:
+        learning_rate: the first and highest.
+        drops: as for `steps_down`.
 
     Returns:
         A function (epochs, steps_per_epoch) -> optimizer.
     """
-    return lambda epochs, steps_per_epoch: keras.optimizers.Adam(learning_rate)
+
+    def build(epochs, steps_per_epoch):
+        if not drops:
+            return keras.optimizers.Adam(learning_rate)
+        return keras.optimizers.Adam(
+            steps_down(learning_rate, epochs, steps_per_epoch, drops)
+        )
+
+    return build
 
 
 def sgd(learning_rate, weight_decay, drops):

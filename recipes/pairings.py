@@ -10,7 +10,7 @@ of the gradient that each of them has. What to expect: differences between the k
 partners are smaller than those between seeds.
 """
 
-from recipes.methods import METHODS, add_options, epochs_of, summaries
+from recipes.methods import IMAGE_METHODS, add_options, epochs_of, summaries
 from recipes.options import integer_from, option_parser, parse
 from recipes.runner import run_all, select_backend
 
@@ -40,7 +40,7 @@ def parse_options(arguments=None):
     parser = option_parser(
         "pairings",
         DESCRIPTION,
-        summaries(),
+        summaries(IMAGE_METHODS),
         default_methods=DEFAULT_METHODS,
         seeds=10,
     )
@@ -74,7 +74,7 @@ def train(run, options, on_epoch_end):
     return train_classifier(
         small_conv.build(split.input_shape, split.num_classes),
         split,
-        METHODS[run.method],
+        IMAGE_METHODS[run.method],
         options,
         run,
         on_epoch_end,
@@ -91,7 +91,7 @@ def main(arguments=None):
         options,
         [options.dataset],
         train=lambda run, tick: train(run, options, tick),
-        epochs_of=lambda method: epochs_of(METHODS[method], options),
+        epochs_of=lambda method: epochs_of(IMAGE_METHODS[method], options),
         report=lambda records: report_and_draw(records, options),
     )
 

@@ -72,10 +72,26 @@ def results_table(records, title, columns=COLUMNS):
             for metric, _, factor, decimals in columns
         ]
         if "erm" in methods:
-            cells.append("" if name == "erm" else seeds_below(rows, methods["erm"]))
+            better = seeds_below(rows, methods["erm"], columns[0][0])
+            cells.append("" if name == "erm" else better)
         table.add_row(
             name, str(len(rows)), *cells, f"{np.median(values(rows, 'seconds')):.1f}"
         )
+    return table
+
+
+def measures_table(records, title, columns):
+    """A `rich` table of further measures: one row a method, mean ± std."""
+    table = Table(title=title)
+    table.add_column("method", no_wrap=True)
+    for _, heading, _, _ in columns:
+        table.add_column(heading, justify="right")
+    for name, rows in by_method(records).items():
+        cells = [
+            mean_and_std(factor * values(rows, metric), decimals)
+            for metric, _, factor, decimals in columns
+        ]
+        table.add_row(name, *cells)
     return table
 
 
@@ -85,6 +101,7 @@ def print_report(
     folder,
     *,
     columns=COLUMNS,
+    more_columns=(),
     reference=None,
     by_rank=False,
     figures=(),
@@ -96,6 +113,7 @@ def print_report(
         title: of the tables; the name of the data set stands before it.
         folder: where figures are drawn.
         columns: of the table, as `COLUMNS`.
+        more_columns: of a second table.
         reference: name of a method to test the others against, paired by seed.
         by_rank: the lowest test error first, not the order of the runs.
         figures: paths of what the recipe has drawn itself.
@@ -110,8 +128,10 @@ def print_report(
         if by_rank:
             own = ranked(own, columns[0][0])
         console.print(results_table(own, f"{dataset}: {title}", columns))
+        if more_columns:
+            console.print(measures_table(own, dataset, more_columns))
         if reference:
-            print_paired_tests(own, reference)
+            print_paired_tests(own, reference, columns[0][0])
         console.print(confidence_remark(own), "\n")
         target = folder / dataset if len(datasets) > 1 else folder
         target.mkdir(exist_ok=True)

@@ -10,39 +10,37 @@ from keras_multimix.evaluation import (
     interpolation_profile,
     iterative_fgsm,
 )
+from recipes import report
 from recipes.curves import predict
 from recipes.measures import error_rate
-from recipes.report import COLUMNS
 
 OTHER_SEED = 1000  # far from the seeds of the runs: the source is another network
 # The iterative one takes ten steps, as in the mixup paper.
 _ATTACKS = {"fgsm": fgsm, "ifgsm": partial(iterative_fgsm, steps=10)}
 _NUM_PAIRS = 500
-# name in the records, heading, factor, decimals; shown where a record has it
+# name in the records, heading, factor, decimals; as `recipes.report.COLUMNS`. The test
+# error is the median over the last epochs, as the mixup paper reports it.
+COLUMNS = (("last_error", "test error %", 100, 2), *report.COLUMNS[1:])
+CORRUPT_COLUMNS = (
+    ("last_error", "last error %", 100, 2),
+    ("best_error", "best error %", 100, 2),
+    *report.COLUMNS[1:],
+)
 _MORE_COLUMNS = (
     ("train_error", "train error %", 100, 2),
-    ("train_error_corrupted", "on wrong labels %", 100, 2),
-    ("profile_misses", "misses %", 100, 2),
-    ("profile_gradient", "gradient", 1, 3),
-    ("fgsm_error", "FGSM %", 100, 1),
-    ("ifgsm_error", "I-FGSM %", 100, 1),
-    ("fgsm_black_box_error", "black box FGSM %", 100, 1),
-    ("ifgsm_black_box_error", "black box I-FGSM %", 100, 1),
+    ("train_error_corrupted", "on the labels learned %", 100, 2),
+    ("profile_misses", "between samples: misses %", 100, 2),
+    ("profile_gradient", "and gradient", 1, 3),
+    ("fgsm_error", "FGSM error %", 100, 1),
+    ("ifgsm_error", "I-FGSM error %", 100, 1),
+    ("fgsm_black_box_error", "black box: FGSM %", 100, 1),
+    ("ifgsm_black_box_error", "I-FGSM %", 100, 1),
 )
 
 
-def columns(records):
-    """The columns of the table, for what the records hold.
-
-    The test error is the median over the last epochs, as in the mixup paper; with
-    corrupted labels the best one of the run stands beside it.
-    """
-    known = set(records[0]["metrics"])
-    shown = [("last_error", "test error %", 100, 2), *COLUMNS[1:]]
-    if "train_error_corrupted" in known:
-        shown.insert(0, ("best_error", "best %", 100, 2))
-        shown[1] = ("last_error", "last %", 100, 2)
-    return (*shown, *(each for each in _MORE_COLUMNS if each[0] in known))
+def more_columns(records):
+    """The columns of the second table, for what the records hold."""
+    return [each for each in _MORE_COLUMNS if each[0] in records[0]["metrics"]]
 
 
 def train_errors(network, split, labels, corrupted):
