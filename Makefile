@@ -14,7 +14,8 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 # What the tests train and compare with. Without their dependencies, which would bring
 # other builds of TensorFlow and torchvision and which the tests do not reach.
 PEERS := keras-hub kagglehub kagglesdk regex sentencepiece tokenizers \
-	keras-cv dm-tree tensorflow-datasets \
+	keras-cv dm-tree \
+	tensorflow-datasets immutabledict promise tensorflow-metadata toml \
 	netcal torchmetrics lightning-utilities torchattacks
 # TensorFlow logs to standard error at import; silence it so that results are seen.
 QUIET := TF_CPP_MIN_LOG_LEVEL=3

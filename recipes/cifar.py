@@ -15,7 +15,14 @@ heart.
 
 from recipes.ablation import ABLATION
 from recipes.methods import IMAGE_METHODS, Method, add_options, epochs_of, summaries
-from recipes.options import integer_from, number_from, one_of, option_parser, parse
+from recipes.options import (
+    add_tfds_option,
+    integer_from,
+    number_from,
+    one_of,
+    option_parser,
+    parse,
+)
 from recipes.runner import run_all, select_backend
 
 DESCRIPTION = """\
@@ -119,6 +126,7 @@ def parse_options(arguments=None):
     add("--dropout", type=number(0), help="rate; by default as the labels need")
     add("--weight-decay", type=number(0), default=1e-4, help="on all weights")
     add("--schedule", choices=tuple(SCHEDULES), default="cosine", help="learning rate")
+    add_tfds_option(parser)
     add_options(parser, batch_size=128, alpha=None, learning_rate=0.1, optimizer="SGD")
     options = parse(parser, arguments, PRESETS)
     _fill_in(options)
@@ -171,6 +179,7 @@ def load_data(options, seed):
         test_size=options.test_size,
         size=options.image_size,
         seed=seed,
+        tensorflow_datasets=options.tfds,
     )
     if not options.corrupt:
         return split, split.train_labels

@@ -141,6 +141,15 @@ def option_parser(
     return parser
 
 
+def add_tfds_option(parser):
+    """Adds the choice of TensorFlow Datasets as the source of the data."""
+    parser.add_argument(
+        "--tfds",
+        action="store_true",
+        help="read the data with TensorFlow Datasets, whose folder is DATA_DIR",
+    )
+
+
 def parse(parser, arguments=None, presets=None):
     """Parses a command line, with the defaults of the preset that it names.
 
@@ -150,10 +159,11 @@ def parse(parser, arguments=None, presets=None):
         presets: as for `option_parser`.
     """
     if presets:
-        # Twice: which preset, and then with its defaults; --help shows the first's.
-        parser.set_defaults(**next(iter(presets.values()))[1])
-        preset = parser.parse_known_args(arguments)[0].preset
-        parser.set_defaults(**presets[preset][1])
+        # Its defaults come first: everything else may be said on top of them.
+        first = argparse.ArgumentParser(add_help=False)
+        first.add_argument("--preset", default=next(iter(presets)))
+        chosen = first.parse_known_args(arguments)[0].preset
+        parser.set_defaults(**presets.get(chosen, ("", {}))[1])
     return parser.parse_args(arguments)
 
 

@@ -84,18 +84,21 @@ class Results:
     def _check_same(self, record):
         for key, ours in self.same.items():
             theirs = record.get(key)
-            if theirs == ours:
-                continue
             if isinstance(ours, dict) and isinstance(theirs, dict):
-                names = sorted(
-                    k for k in {*ours, *theirs} if ours.get(k) != theirs.get(k)
+                # An option that is off is as good as one that was not there yet.
+                names = [
+                    k
+                    for k in {*ours, *theirs}
+                    if (ours.get(k) or 0) != (theirs.get(k) or 0)
+                ]
+                ours = _listed(ours, names)
+                theirs = _listed(theirs, names)
+            if theirs != ours:
+                raise ValueError(
+                    f"Expected only runs of {key} {ours} in {self.path}. Received: "
+                    f"runs of {theirs}. Choose another --output, or the same options "
+                    "as before."
                 )
-                ours = ", ".join(f"{k}={ours.get(k)}" for k in names)
-                theirs = ", ".join(f"{k}={theirs.get(k)}" for k in names)
-            raise ValueError(
-                f"Expected only runs of {key} {ours} in {self.path}. Received: runs "
-                f"of {theirs}. Choose another --output, or the same options as before."
-            )
 
     def _write(self):
         write_whole(self.path, json.dumps(without_nan(self.records), indent=1) + "\n")
@@ -108,6 +111,10 @@ class Results:
             writer = csv.DictWriter(file, columns)
             writer.writeheader()
             writer.writerows(rows)
+
+
+def _listed(settings, names):
+    return ", ".join(f"{name}={settings.get(name)}" for name in sorted(names))
 
 
 def write_whole(path, text):

@@ -38,6 +38,16 @@ def select_backend(name):
         )
 
 
+def check_tensorboard():
+    """Refuses logs for TensorBoard where what writes them is missing."""
+    for name in ("tensorboard", "tensorflow"):
+        if importlib.util.find_spec(name) is None:
+            raise ValueError(
+                f"Expected {name} to be installed, for --tensorboard. Received: an "
+                f"environment without it. Run: pip install {name}"
+            )
+
+
 def run_all(recipe, options, datasets, train, epochs_of, report):
     """Trains every method with every seed, keeps what comes out, and reports it.
 
@@ -59,6 +69,8 @@ def run_all(recipe, options, datasets, train, epochs_of, report):
         The list in results.json.
     """
     start = time.perf_counter()
+    if options.tensorboard:
+        check_tensorboard()
     results = Results(options.output, recipe, options.backend, settings_of(options))
     methods = dict.fromkeys(options.methods)
     seeds = range(options.seeds)

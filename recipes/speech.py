@@ -10,7 +10,7 @@ narrow LeNet on 1229 clips: the table in recipes/README.md.
 """
 
 from recipes.methods import IMAGE_METHODS, add_options, epochs_of, summaries
-from recipes.options import integer_from, option_parser, parse
+from recipes.options import add_tfds_option, integer_from, option_parser, parse
 from recipes.runner import run_all, select_backend
 
 DESCRIPTION = """\
@@ -61,6 +61,7 @@ def parse_options(arguments=None):
     add("--warm-up", type=integer(0), default=5, help="epochs before mixing starts")
     add("--train-size", type=integer(20), help="training clips; all by default")
     add("--test-size", type=integer(20), help="test clips; all by default")
+    add_tfds_option(parser)
     add_options(parser, batch_size=100, learning_rate=3e-3)
     return parse(parser, arguments, PRESETS)
 
@@ -89,7 +90,8 @@ def load_data(dataset, options, seed):
     from recipes.datasets import speech
     from recipes.networks.spectrogram import spectrograms
 
-    split = speech.load_split(
+    load = speech.load_tfds_split if options.tfds else speech.load_split
+    split = load(
         dataset,
         options.data_dir,
         seed,

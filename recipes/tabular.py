@@ -10,7 +10,7 @@ that goes on for longer.
 """
 
 from recipes.methods import METHODS, add_options, epochs_of, summaries
-from recipes.options import one_of, option_parser, parse
+from recipes.options import add_tfds_option, one_of, option_parser, parse
 from recipes.runner import run_all, select_backend
 
 DESCRIPTION = """\
@@ -58,6 +58,7 @@ def parse_options(arguments=None):
         type=one_of(names),
         help=f"tables to train on: {', '.join(names)}",
     )
+    add_tfds_option(parser)
     add_options(parser, batch_size=16, learning_rate=1e-3)
     return parse(parser, arguments, PRESETS)
 
@@ -71,7 +72,9 @@ def train(run, options, on_epoch_end):
     from recipes.optimizers import adam
     from recipes.training import train_classifier
 
-    split = tables.load_split(run.dataset, options.data_dir, run.seed)
+    split = tables.load_split(
+        run.dataset, options.data_dir, run.seed, tensorflow_datasets=options.tfds
+    )
     keras.utils.set_random_seed(run.seed)
     return train_classifier(
         mlp.build(split.input_shape, split.num_classes),

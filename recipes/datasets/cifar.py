@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from recipes.datasets import tfds
 from recipes.datasets.split import Split, some_rows
 
 NUM_CLASSES = {"cifar10": 10, "cifar100": 100}
@@ -14,7 +15,7 @@ _SIZE = 32
 _ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 
 
-def load(name, data_dir):
+def load(name, data_dir, tensorflow_datasets=False):
     """Returns x_train, y_train, x_test, y_test: uint8 images and integer classes.
 
     Args:
@@ -22,7 +23,12 @@ def load(name, data_dir):
         data_dir: folder that may hold a copy, an npz file whose name begins with
             `name` and whose arrays are called as above. Without one Keras downloads
             the data set from its home.
+        tensorflow_datasets: reads it with TensorFlow Datasets, whose folder is
+            `data_dir`.
     """
+    if tensorflow_datasets:
+        parts = [tfds.load_arrays(name, part, data_dir) for part in ("train", "test")]
+        return _checked(name, [*parts[0], *parts[1]], "TensorFlow Datasets")
     copies = sorted(Path(data_dir).glob(f"{name}*.npz"))
     if not copies:
         return _download(name, data_dir)
@@ -37,7 +43,16 @@ def load(name, data_dir):
     return _checked(name, arrays, copies[0])
 
 
-def load_split(name, data_dir, *, train_size=None, test_size=None, size=_SIZE, seed=0):
+def load_split(
+    name,
+    data_dir,
+    *,
+    train_size=None,
+    test_size=None,
+    size=_SIZE,
+    seed=0,
+    tensorflow_datasets=False,
+):
     """Draws rows of each part, stratified by class.
 
     Args:
@@ -47,8 +62,9 @@ def load_split(name, data_dir, *, train_size=None, test_size=None, size=_SIZE, s
         test_size: number of test images; None takes all.
         size: height and width, 32 or a divisor of it; pixels are averaged.
         seed: the same seed gives the same rows.
+        tensorflow_datasets: as for `load`.
     """
-    x_train, y_train, x_test, y_test = load(name, data_dir)
+    x_train, y_train, x_test, y_test = load(name, data_dir, tensorflow_datasets)
     train = some_rows(x_train, y_train, train_size, seed)
     test = some_rows(x_test, y_test, test_size, seed)
     return Split(

@@ -67,7 +67,11 @@ def waveform(files, path, sample_rate):
             f"Expected 16-bit samples of one channel in {path}. Received: "
             f"{samples.dtype} {samples.shape}. Convert the file or get it again."
         )
-    samples = samples.astype("float32") / 2**15
+    return resampled(samples.astype("float32") / 2**15, rate, sample_rate)
+
+
+def resampled(samples, rate, sample_rate):
+    """Samples in [-1, 1] at another rate."""
     if rate == sample_rate:
         return samples
     common = math.gcd(rate, sample_rate)
@@ -76,10 +80,10 @@ def waveform(files, path, sample_rate):
     return np.clip(samples, -1, 1)
 
 
-def stack(files, paths, sample_rate):
-    """One second of each: (N, sample_rate) float32, padded with zeros or cut."""
-    result = np.zeros((len(paths), sample_rate), "float32")
-    for row, path in zip(result, paths, strict=True):
-        samples = waveform(files, path, sample_rate)[:sample_rate]
-        row[: len(samples)] = samples
+def stack(waveforms, length):
+    """Waveforms as (N, length) float32, padded with zeros or cut."""
+    waveforms = list(waveforms)
+    result = np.zeros((len(waveforms), length), "float32")
+    for row, samples in zip(result, waveforms, strict=True):
+        row[: len(samples)] = samples[:length]
     return result

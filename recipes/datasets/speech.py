@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from recipes.datasets import clips
+from recipes.datasets import clips, tfds
 from recipes.datasets.files import File, locate
 from recipes.datasets.split import Split, some_rows
 
@@ -64,6 +64,11 @@ _COUNTS = {
     ("speech_commands_subset", 12): (1_229, 316, 255),
     ("spoken_digit", 10): (2_400, 300, 300),
 }
+# Samples per second, classes, and what trains and tests, in TensorFlow Datasets.
+_TFDS = {
+    "speech_commands": (16_000, 12, ("train", "test")),
+    "spoken_digit": (8_000, 10, ("train[:90%]", "train[90%:]")),
+}
 _PARTS = ("train", "val", "test")
 
 
@@ -117,8 +122,39 @@ def load_split(
         classes = np.array([words.index(word) for _, word in rows], "int32")
         chosen, classes = some_rows(np.arange(len(rows)), classes, size, seed)
         paths = [rows[row][0] for row in chosen]
-        arrays += [clips.stack(files, paths, sample_rate), classes]
+        waveforms = [clips.waveform(files, path, sample_rate) for path in paths]
+        arrays += [clips.stack(waveforms, sample_rate), classes]
     return Split(*arrays, len(words))
+
+
+def load_tfds_split(name, data_dir, seed=0, sample_rate=16000, **sizes):
+    """The same of TensorFlow Datasets, whose folder is `data_dir`.
+
+    Its speech_commands has 12 classes, 10 words, silence and all else. Its
+    spoken_digit has one part, of which the last tenth tests here.
+
+    Args:
+        name: "speech_commands" or "spoken_digit".
+        data_dir: its folder; what is not there is downloaded.
+        seed: as for `load_split`.
+        sample_rate: as for `load_split`.
+        **sizes: `train_size` and `test_size`, as for `load_split`.
+    """
+    if name not in _TFDS:
+        raise ValueError(
+            f"Expected {' or '.join(_TFDS)} from TensorFlow Datasets. Received: "
+            f"{name!r}. Leave --tfds out, or choose one of these."
+        )
+    rate, num_classes, parts = _TFDS[name]
+    arrays = []
+    for part, size in zip(parts, ("train_size", "test_size"), strict=True):
+        waveforms, classes = tfds.load_arrays(name, part, data_dir)
+        rows, classes = some_rows(
+            np.arange(len(classes)), classes, sizes.get(size), seed
+        )
+        chosen = (clips.resampled(waveforms[row], rate, sample_rate) for row in rows)
+        arrays += [clips.stack(chosen, sample_rate), classes]
+    return Split(*arrays, num_classes)
 
 
 def _read(name, data_dir):

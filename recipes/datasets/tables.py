@@ -11,6 +11,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from recipes.datasets import tfds
 from recipes.datasets.files import File, locate
 from recipes.datasets.split import Split
 
@@ -102,25 +103,28 @@ class Table:
         return int(self.labels.max()) + 1
 
 
-def load(name, data_dir):
+def load(name, data_dir, tensorflow_datasets=False):
     """Reads a whole table.
 
     Args:
         name: one of `NAMES`.
         data_dir: folder that may hold the files; see `recipes.datasets.files`.
             Unused where the table ships with scikit-learn.
+        tensorflow_datasets: reads "iris", the one it has, with TensorFlow Datasets.
     """
     if name not in NAMES:
         raise ValueError(
             f"Expected a table among {', '.join(NAMES)}. Received: {name!r}. "
             "Choose one of them."
         )
+    if tensorflow_datasets and name in tfds.NAMES:
+        return _table(*tfds.load_arrays(name, "train", data_dir))
     if name in _SHIPPED:
         return _table(*_SHIPPED[name](return_X_y=True))
     return _READERS[name](data_dir)
 
 
-def load_split(name, data_dir, seed, test_size=1 / 3):
+def load_split(name, data_dir, seed, test_size=1 / 3, tensorflow_datasets=False):
     """Draws rows to train on and rows to test on, as a network wants them.
 
     Numbers are standardised, missing ones take the mean, categories become one-hot
@@ -134,8 +138,9 @@ def load_split(name, data_dir, seed, test_size=1 / 3):
         test_size: share of the rows to test on, stratified by class. mixup's paper
             does not state its own; a third is our choice. The only row of a class
             cannot be stratified and is trained on.
+        tensorflow_datasets: as for `load`.
     """
-    table = load(name, data_dir)
+    table = load(name, data_dir, tensorflow_datasets)
     train, test = table.given_split or _drawn_rows(table.labels, seed, test_size)
     train_inputs, test_inputs = _prepared(table, train, test)
     labels = table.labels.astype("int32")

@@ -28,6 +28,12 @@ def test_defaults(monkeypatch):
     assert parsed.output.as_posix() == "runs/toy"
 
 
+def test_a_preset_leaves_no_trace_of_another():
+    presets = {"a": ("", {"epochs": 2, "seeds": 9}), "b": ("", {"epochs": 4})}
+    parsed = options.parse(make_parser(presets), ["--preset", "b"], presets)
+    assert (parsed.epochs, parsed.seeds) == (4, 3)
+
+
 @pytest.mark.parametrize(
     ("arguments", "epochs"),
     [

@@ -12,7 +12,11 @@ from recipes import options, runner
 @pytest.fixture
 def parsed(tmp_path):
     return SimpleNamespace(
-        methods=["erm", "mixup"], seeds=2, output=tmp_path / "new", backend="jax"
+        methods=["erm", "mixup"],
+        seeds=2,
+        output=tmp_path / "new",
+        backend="jax",
+        tensorboard=None,
     )
 
 
@@ -88,3 +92,11 @@ def test_an_interruption_before_the_first_result(parsed):
     with pytest.raises(SystemExit):
         run_all(parsed, train, reports := [])
     assert reports == []
+
+
+def test_tensorboard_must_be_there_before_anything_runs(parsed, monkeypatch):
+    parsed.tensorboard = True
+    monkeypatch.setattr(runner.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ValueError, match="pip install tensorboard"):
+        run_all(parsed, pytest.fail, [])
+    assert not parsed.output.exists()

@@ -1,0 +1,139 @@
+"""Images in folders: what is found, what is refused, and how they are cropped."""
+
+import sys
+import types
+
+import numpy as np
+import pytest
+
+from recipes.datasets import image_folders, image_streams
+from tests.recipes.photos import write_photos
+
+tf = pytest.importorskip("tensorflow")
+Image = pytest.importorskip("PIL.Image")
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    return write_photos(tmp_path_factory.mktemp("photos"))
+
+
+def test_a_folder_is_found(photos):
+    images = image_folders.from_folders(photos)
+    assert (images.train.size, images.test.size, images.num_classes) == (16, 6, 2)
+    labels = [int(label) for _, label in images.test.rows()]
+    assert labels == [0, 0, 0, 1, 1, 1], "classes in the order of their names"
+
+
+def test_test_images_are_their_centres(photos):
+    images = image_folders.from_folders(photos)
+    (first, labels), (last, _) = image_streams.test_batches(images.test, 48, 4)
+    assert first.shape == (4, 48, 48, 3) and last.shape == (2, 48, 48, 3)
+    assert first.dtype == "float32" and labels.dtype == "int32"
+    photo = Image.open(photos / "val" / "flower" / "0.jpg")
+    side = round(min(photo.size) * 224 / 256)
+    left, top = ((length - side) // 2 for length in photo.size)
+    part = photo.crop((left, top, left + side, top + side))
+    expected = np.asarray(part.resize((48, 48), Image.Resampling.BILINEAR)) / 255
+    # Pillow rounds to integers, and decoders of JPEG differ by a grey level or two.
+    np.testing.assert_allclose(first[0], expected, atol=0.03)
+
+
+def test_random_crops_follow_the_seed(photos):
+    part = image_folders.from_folders(photos).train
+
+    def batches(seed):
+        stream = image_streams.train_batches(part, 32, 4, seed)
+        return [(np.array(x), np.array(y)) for x, y in stream.take(8)]
+
+    first, again, other = batches(0), batches(0), batches(1)
+    for (x, y), (x_again, y_again) in zip(first, again, strict=True):
+        assert x.shape == (4, 32, 32, 3) and 0 <= x.min() < x.max() <= 1
+        np.testing.assert_array_equal(x, x_again)
+        np.testing.assert_array_equal(y, y_again)
+    assert not np.array_equal(first[0][0], other[0][0])
+    passes = [np.concatenate([x for x, _ in first[i : i + 4]]) for i in (0, 4)]
+    assert len(np.unique(np.concatenate(passes), axis=0)) == 32, "every crop is new"
+    for i in (0, 4):
+        counts = np.bincount(np.concatenate([y for _, y in first[i : i + 4]]))
+        assert counts.tolist() == [8, 8], "every pass has every image"
+
+
+def test_a_crop_of_a_ramp_is_a_part_of_it_perhaps_mirrored():
+    ramp = np.repeat(np.arange(200, dtype="uint8")[None], 100, axis=0)
+    image = tf.io.encode_png(np.repeat(ramp[..., None], 3, axis=-1))
+    mirrored, widths = [], []
+    for number in range(40):
+        crop = np.array(image_streams.random_crop(image, (0, number), 16)) * 255
+        across = crop[8, :, 0]
+        slopes = np.diff(across)
+        assert (slopes > 0).all() or (slopes < 0).all()
+        mirrored.append(slopes[0] < 0)
+        widths.append(abs(across[-1] - across[0]) * 16 / 15)
+    assert 8 < sum(mirrored) < 32
+    # 8 % at 3:4 is 35 wide, 100 % at 4:3 is 133.
+    assert 30 < min(widths) < 80 and 100 < max(widths) < 137
+
+
+@pytest.mark.parametrize("part", ["train", "val"])
+def test_a_missing_folder_is_named(tmp_path, photos, part):
+    if part == "val":
+        (tmp_path / "train").symlink_to(photos / "train")
+    with pytest.raises(
+        ValueError, match=f"{part}. Received: no classes.*image-net.org"
+    ):
+        image_folders.from_folders(tmp_path)
+
+
+def test_classes_without_images_and_unknown_classes_are_named(tmp_path, photos):
+    (tmp_path / "train").symlink_to(photos / "train")
+    (tmp_path / "val" / "tempel").mkdir(parents=True)
+    with pytest.raises(ValueError, match="Received: no images in tempel"):
+        image_folders.from_folders(tmp_path)
+    Image.new("RGB", (40, 40)).save(tmp_path / "val" / "tempel" / "0.png")
+    with pytest.raises(ValueError, match="Received: 1 others, tempel"):
+        image_folders.from_folders(tmp_path)
+
+
+def fake_tfds(photos, prepare):
+    """As much of TensorFlow Datasets as is used, with the photos as ImageNet."""
+    images = image_folders.from_folders(photos)
+    parts = {"train": images.train, "validation": images.test}
+    builder = types.SimpleNamespace(
+        download_and_prepare=prepare,
+        as_dataset=lambda split, **options: parts[split].rows(),
+        info=types.SimpleNamespace(
+            features={"label": types.SimpleNamespace(num_classes=1000)},
+            splits={
+                name: types.SimpleNamespace(num_examples=part.size)
+                for name, part in parts.items()
+            },
+        ),
+    )
+    return types.SimpleNamespace(
+        builder=lambda name, data_dir: builder,
+        ReadConfig=lambda shuffle_seed: shuffle_seed,
+        decode=types.SimpleNamespace(SkipDecoding=lambda: None),
+    )
+
+
+def test_imagenet2012_is_read(photos, monkeypatch):
+    library = fake_tfds(photos, lambda: None)
+    monkeypatch.setitem(sys.modules, "tensorflow_datasets", library)
+    images = image_folders.from_tfds(photos)
+    assert (images.train.size, images.test.size, images.num_classes) == (16, 6, 1000)
+    (x, y), *_ = image_streams.train_batches(images.train, 32, 16, seed=0).take(1)
+    assert x.shape == (16, 32, 32, 3) and sorted(np.array(y)) == [0] * 8 + [1] * 8
+
+
+def test_imagenet2012_says_where_to_get_it(photos, monkeypatch):
+    def prepare():
+        raise AssertionError("Manual directory does not exist")
+
+    library = fake_tfds(photos, prepare)
+    monkeypatch.setitem(sys.modules, "tensorflow_datasets", library)
+    with pytest.raises(ValueError, match="Manual directory.*image-net.org/download"):
+        image_folders.from_tfds(photos)
+    monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
+    with pytest.raises(ValueError, match="pip install tensorflow-datasets"):
+        image_folders.from_tfds(photos)
