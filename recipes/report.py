@@ -43,13 +43,26 @@ def mean_and_std(numbers, decimals):
     return f"{mean} ± {np.std(numbers, ddof=1):.{decimals}f}"
 
 
+def paired(records, reference, metric="test_error"):
+    """The values of a metric on the seeds that both have, ours and the reference's."""
+    theirs = {r["seed"]: r["metrics"][metric] for r in reference}
+    both = [record for record in records if record["seed"] in theirs]
+    return values(both, metric), np.array([theirs[record["seed"]] for record in both])
+
+
 def seeds_below(records, reference, metric="test_error"):
     """On how many of the seeds both have `records` are below: for example "3 of 3"."""
-    known = {r["seed"]: r["metrics"][metric] for r in reference}
-    pairs = [
-        (r["metrics"][metric], known[r["seed"]]) for r in records if r["seed"] in known
-    ]
-    return f"{sum(ours < theirs for ours, theirs in pairs)} of {len(pairs)}"
+    ours, base = paired(records, reference, metric)
+    return f"{int((ours < base).sum())} of {len(ours)}"
+
+
+def p_value(records, reference, metric="test_error"):
+    """Of a two-sided paired t-test, as text; none where there is nothing to test."""
+    ours, base = paired(records, reference, metric)
+    if len(ours) < 2 or np.ptp(ours - base) < 1e-9:
+        return ""
+    p = ttest_rel(ours, base).pvalue
+    return "< .001" if p < 0.001 else f"{p:.3f}".removeprefix("0")
 
 
 def results_table(records, title, columns=COLUMNS):
@@ -161,17 +174,17 @@ def print_paired_tests(records, reference, metric="test_error"):
     table = Table(title=f"{metric} minus that of {reference}, paired by seed")
     for heading in ("method", "points", "lower on", "t-test p"):
         table.add_column(heading, justify="left" if heading == "method" else "right")
-    base = values(methods[reference], metric)
     for name, rows in methods.items():
         if name == reference:
             continue
-        own = values(rows, metric)
-        differ = np.ptp(own - base) > 1e-9
+        ours, base = paired(rows, methods[reference], metric)
+        if not len(ours):
+            continue
         table.add_row(
             name,
-            mean_and_std(100 * (own - base), 2),
+            mean_and_std(100 * (ours - base), 2),
             seeds_below(rows, methods[reference], metric),
-            f"{ttest_rel(own, base).pvalue:.3f}" if differ else "",
+            p_value(rows, methods[reference], metric),
         )
     console = _console()
     console.print(table)

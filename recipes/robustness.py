@@ -26,7 +26,7 @@ CORRUPT_COLUMNS = (
     ("best_error", "best error %", 100, 2),
     *report.COLUMNS[1:],
 )
-_MORE_COLUMNS = (
+MORE_COLUMNS = (
     ("train_error", "train error %", 100, 2),
     ("train_error_corrupted", "on the labels learned %", 100, 2),
     ("profile_misses", "between samples: misses %", 100, 2),
@@ -40,7 +40,7 @@ _MORE_COLUMNS = (
 
 def more_columns(records):
     """The columns of the second table, for what the records hold."""
-    return [each for each in _MORE_COLUMNS if each[0] in records[0]["metrics"]]
+    return [each for each in MORE_COLUMNS if each[0] in records[0]["metrics"]]
 
 
 def train_errors(network, split, labels, corrupted):

@@ -1,10 +1,11 @@
 """The tables and remarks at the end of a recipe."""
 
 import io
+import json
 
 from rich.console import Console
 
-from recipes import report
+from recipes import markdown, report
 
 
 def make_record(method, seed, error, gap=0.0):
@@ -57,3 +58,31 @@ def test_each_data_set_has_its_own_tables_and_figures(tmp_path, capsys):
         assert text in printed
     for name in ("toy", "other"):
         assert (tmp_path / name / "learning_curves.png").exists()
+
+
+def test_pairs_are_made_by_seed():
+    erm = [make_record("erm", seed, error) for seed, error in enumerate((0.3, 0.2))]
+    mixup = [make_record("mixup", 1, 0.1), make_record("mixup", 7, 0.9)]
+    ours, base = report.paired(mixup, erm)
+    assert (ours.tolist(), base.tolist()) == ([0.1], [0.2])
+    assert report.seeds_below(mixup, erm) == "1 of 1"
+    assert report.p_value(mixup, erm) == ""
+
+
+def test_a_run_that_was_interrupted_has_a_report(tmp_path, capsys):
+    records = [make_record("erm", 0, 0.3), make_record("erm", 1, 0.2)]
+    records += [make_record("mixup", 0, 0.1)]
+    report.print_report(records, "5 epochs", tmp_path, reference="erm")
+    assert "-20.00" in capsys.readouterr().out
+
+
+def test_markdown(tmp_path, capsys):
+    records = [
+        make_record(m, s, 0.1 + s / 50) for m in ("erm", "mixup") for s in (0, 1)
+    ]
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps(records))
+    markdown.main([str(path), "--columns", "test_error", "nll"])
+    lines = capsys.readouterr().out.splitlines()
+    assert "| method | seeds | test error % | NLL | below erm | p |" in lines
+    assert "| `mixup` | 2 | 11.00 ± 1.41 | 0.200 ± 0.000 | 0 of 2 |  |" in lines

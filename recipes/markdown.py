@@ -1,0 +1,70 @@
+"""Tables of results for a README.
+
+    python -m recipes.markdown runs/cifar/results.json --columns last_error nll ece
+
+Prints a Markdown table for each data set: mean ± standard deviation over the seeds, on
+how many seeds the first column is below plain training's, and the p of a paired t-test.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+from recipes import report, robustness
+
+_KNOWN = {
+    each[0]: each
+    for each in (
+        *report.COLUMNS,
+        *robustness.CORRUPT_COLUMNS,
+        *robustness.MORE_COLUMNS,
+        ("seconds", "s/run", 1, 1),
+    )
+}
+
+
+def table(records, columns, reference="erm"):
+    """The lines of a Markdown table of the records of one data set.
+
+    Args:
+        records: as in results.json.
+        columns: names of metrics; the first one is compared.
+        reference: method to compare with; None compares nothing.
+    """
+    methods = report.by_method(records)
+    known = methods.get(reference, [])
+    heads = ["method", "seeds", *(_KNOWN[name][1] for name in columns)]
+    if known:
+        heads += [f"below {reference}", "p"]
+    lines = [heads, ["---"] * len(heads)]
+    for method, rows in methods.items():
+        cells = [f"`{method}`", str(len(rows))]
+        for name in columns:
+            _, _, factor, decimals = _KNOWN[name]
+            numbers = factor * report.values(rows, name)
+            cells.append(report.mean_and_std(numbers, decimals))
+        if known and method != reference:
+            cells.append(report.seeds_below(rows, known, columns[0]))
+            cells.append(report.p_value(rows, known, columns[0]))
+        elif known:
+            cells += ["", ""]
+        lines.append(cells)
+    return ["| " + " | ".join(cells) + " |" for cells in lines]
+
+
+def main(arguments=None):
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("results", type=Path, help="a results.json")
+    parser.add_argument("--columns", nargs="+", choices=_KNOWN, metavar="METRIC")
+    options = parser.parse_args(arguments)
+    records = json.loads(options.results.read_text(encoding="utf-8"))
+    columns = options.columns or [name for name, *_ in report.COLUMNS]
+    for dataset in dict.fromkeys(record["dataset"] for record in records):
+        own = [record for record in records if record["dataset"] == dataset]
+        print(f"\n{dataset}:\n")
+        print("\n".join(table(own, columns)))
+
+
+if __name__ == "__main__":
+    main()
