@@ -54,7 +54,8 @@ def random_crop(content, seed, size):
     Returns:
         A (size, size, 3) float32 tensor in [0, 1].
     """
-    tf = tensorflow()
+    import tensorflow as tf
+
     seeds = tf.random.split(tf.cast(tf.stack(seed), "int64"))
 
     def box(shape):
@@ -86,7 +87,8 @@ def centre_crop(content, size):
 
     That is what resizing the shorter side to 256 pixels and cropping 224 keeps.
     """
-    tf = tensorflow()
+    import tensorflow as tf
+
     image = _decoded(content)
     height, width = tf.unstack(tf.shape(image)[:2])
     side = tf.cast(tf.minimum(height, width), "float32") * _CENTRE
@@ -96,7 +98,9 @@ def centre_crop(content, size):
 
 
 def _decoded(content):
-    return tensorflow().io.decode_image(content, channels=3, expand_animations=False)
+    import tensorflow as tf
+
+    return tf.io.decode_image(content, channels=3, expand_animations=False)
 
 
 def _cut(image, top, left, height, width):
@@ -104,8 +108,10 @@ def _cut(image, top, left, height, width):
 
 
 def _resized(image, size):
+    import tensorflow as tf
+
     # Smoothed where it shrinks, as by the libraries that papers used.
-    resized = tensorflow().image.resize(image, (size, size), antialias=True)
+    resized = tf.image.resize(image, (size, size), antialias=True)
     resized.set_shape((size, size, 3))
     return resized / 255
 
