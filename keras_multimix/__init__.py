@@ -5,12 +5,13 @@ from keras_multimix import metrics as metrics
 from keras_multimix import pairing as pairing
 from keras_multimix.callbacks import MixupSchedule
 from keras_multimix.layers import CutMix, MixUp, MultiMix, RandomMix
-from keras_multimix.models import MixupModel
+from keras_multimix.models import MixupGAN, MixupModel
 
 __version__ = "0.1.0"
 __all__ = [
     "CutMix",
     "MixUp",
+    "MixupGAN",
     "MixupModel",
     "MixupSchedule",
     "MultiMix",

@@ -7,6 +7,8 @@ another, and neighbouring seeds have unrelated streams. It is made of additions,
 rotations and exclusive ors of 32-bit integers, which every backend has.
 """
 
+import math
+
 import numpy as np
 
 # Each draw of a step takes its numbers from a stream of its own, so that the number
@@ -19,6 +21,8 @@ CALLABLE_PAIRING = 4
 MIXING_POINT = 5
 CHOICE = 6
 NEIGHBORS = 7
+RADII = 8
+ANGLES = 9
 
 _STREAM_SHIFT = 27  # positions within a stream: 2 ** 27; streams: 2 ** 4
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
@@ -103,6 +107,25 @@ def uniforms(words, ops):
     """
     integers = uniform_integers(words, _BITS_OF_A_UNIFORM, ops)
     return ops.cast(integers, "float32") * (2.0**-_BITS_OF_A_UNIFORM)
+
+
+def normals(state, indices, ops):
+    """Returns float32 standard normals, by the transform of Box and Muller (1958).
+
+    Args:
+        state: int32 tensor of shape `(3,)`: two key words and the step.
+        indices: int32 tensor of positions, each below 2 ** 27.
+        ops: The namespace of `state` and `indices`.
+
+    Returns:
+        A float32 tensor shaped like `indices`, at most 5.9 in magnitude.
+    """
+    first, second = (
+        uniforms(random_words(state, stream, indices, ops), ops)
+        for stream in (RADII, ANGLES)
+    )
+    # 1 − u is never 0, of which there is no logarithm.
+    return ops.sqrt(-2.0 * ops.log(1.0 - first)) * ops.cos(2.0 * math.pi * second)
 
 
 def _rotate(x, bits, ops):

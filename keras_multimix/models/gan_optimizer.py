@@ -1,0 +1,66 @@
+"""Two optimizers that Keras compiles, trains with and saves as one."""
+
+import keras
+
+
+@keras.saving.register_keras_serializable(package="keras_multimix")
+class GANOptimizer(keras.optimizers.Optimizer):
+    """The optimizers of a generator and of a discriminator.
+
+    Keras hands the variables of a model's one optimizer into its compiled step and
+    writes them to files. This one holds both; it never changes a weight itself.
+
+    Args:
+        generator: The generator's optimizer.
+        discriminator: The discriminator's.
+        **kwargs: `name`.
+    """
+
+    def __init__(self, generator, discriminator, **kwargs):
+        kwargs.pop("learning_rate", None)
+        super().__init__(learning_rate=0.0, **kwargs)
+        self.generator = generator
+        self.discriminator = discriminator
+
+    @property
+    def variables(self):
+        """Its own, and those of both."""
+        own = super().variables
+        return [*own, *self.generator.variables, *self.discriminator.variables]
+
+    def build(self, variables):
+        """Does nothing: both were built for their own network's weights."""
+        self.built = True
+
+    def build_both(self, generator_weights, discriminator_weights):
+        """Makes the variables of both, for the weights that each will change."""
+        self.generator.build(generator_weights)
+        self.discriminator.build(discriminator_weights)
+        self.built = True
+
+    def save_own_variables(self, store):
+        """Saves the count of steps; both optimizers are saved as parts of this one."""
+        store["0"] = self.iterations
+
+    def load_own_variables(self, store):
+        """Loads what `save_own_variables` saved."""
+        self.iterations.assign(store["0"])
+
+    def get_config(self):
+        """Returns both optimizers, serialized."""
+        serialize = keras.saving.serialize_keras_object
+        return {
+            "name": self.name,
+            "generator": serialize(self.generator),
+            "discriminator": serialize(self.discriminator),
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """Returns an optimizer made from what `get_config` returned."""
+        config = dict(config)
+        for key in ("generator", "discriminator"):
+            config[key] = keras.saving.deserialize_keras_object(
+                config[key], custom_objects=custom_objects
+            )
+        return cls(**config)

@@ -1,0 +1,404 @@
+"""A generative adversarial network whose discriminator sees mixtures."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_multimix import coefficients as sampling
+from keras_multimix import namespaces, randomness
+from keras_multimix.arguments import check_alpha, check_choice, check_count, check_flag
+from keras_multimix.errors import invalid
+from keras_multimix.layers import random_state
+from keras_multimix.models import descent, gan_losses, jax_state
+from keras_multimix.models.gan_optimizer import GANOptimizer
+from keras_multimix.models.non_finite import StopAtNonFinite
+from keras_multimix.seeds import resolve_seed
+
+GENERATOR_LOSSES = ("non_saturating", "min_max")
+
+
+@keras.saving.register_keras_serializable(package="keras_multimix")
+class MixupGAN(keras.Model):
+    """Trains a generator against a discriminator that tells how real a mixture is.
+
+    The discriminator sees `λ·x + (1 − λ)·g(z)`, of a real row x and a generated one,
+    with λ ~ Beta(α, α), and has to say λ:
+
+        max_g min_d E l(d(λ·x + (1 − λ)·g(z)), λ)
+
+    where l is the binary cross-entropy. That keeps its gradients smooth between the
+    real rows and the generated ones. One training step makes `discriminator_steps`
+    steps of the discriminator, on the rows of the batch with new λ and z each, and then
+    one of the generator.
+
+    Args:
+        generator: A `keras.Model` of one input, the latent vectors z, standard normal,
+            that returns rows like the data.
+        discriminator: A `keras.Model` that returns one logit for each row, `(B, 1)`.
+        alpha: α; 0 is the ordinary GAN, whose discriminator sees the real and the
+            generated rows unmixed.
+        discriminator_steps: How many steps of the discriminator a training step
+            makes, 1 or more.
+        generator_loss: "non_saturating", l(d(g(z)), 1), whose gradient does not vanish
+            where the discriminator wins; or "min_max", the negative of the
+            discriminator's loss, as in the formula.
+        from_logits: False if the discriminator ends in a sigmoid.
+        seed: An integer of up to 64 bits for z and λ, the same on every backend; None
+            draws one.
+        **kwargs: `name` and other arguments of `keras.Model`.
+
+    Call arguments:
+        latent: z, of shape `(B, ...)`.
+        training: As for the generator.
+
+    Returns:
+        The generator's output.
+
+    Raises:
+        ValueError: For arguments out of range, and networks that do not fit each
+            other: before anything is trained. In `fit`: for data without rows or of
+            another shape than the generator's output, and when a loss is not finite.
+
+    References:
+        The formula, α = 0.2 and five discriminator steps: section 3.8 of Zhang et al.,
+        "mixup: Beyond Empirical Risk Minimization", ICLR 2018. The non-saturating
+        loss: Goodfellow et al., "Generative Adversarial Nets", NeurIPS 2014.
+
+    Example:
+
+    >>> import keras, numpy as np
+    >>> from keras_multimix import MixupGAN
+    >>> generator = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
+    >>> discriminator = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    >>> gan = MixupGAN(generator, discriminator, alpha=0.2)
+    >>> gan.compile(keras.optimizers.Adam(1e-3), keras.optimizers.Adam(1e-3))
+    >>> real = np.ones((32, 3), "float32")
+    >>> history = gan.fit(real, batch_size=16, verbose=0)
+    >>> sorted(history.history)
+    ['discriminator_loss', 'generator_loss']
+    >>> gan.generate(5, seed=0).shape
+    (5, 3)
+    """
+
+    def __init__(
+        self,
+        generator,
+        discriminator,
+        alpha=0.2,
+        discriminator_steps=5,
+        *,
+        generator_loss="non_saturating",
+        from_logits=True,
+        seed=None,
+        **kwargs,
+    ):
+        alpha = check_alpha(alpha)
+        discriminator_steps = check_count("discriminator_steps", discriminator_steps)
+        check_choice("generator_loss", generator_loss, GENERATOR_LOSSES)
+        check_flag("from_logits", from_logits)
+        _check_networks(generator, discriminator, from_logits)
+        seed = resolve_seed(seed)
+        super().__init__(**kwargs)
+        self.generator = generator
+        self.discriminator = discriminator
+        self.alpha = alpha
+        self.discriminator_steps = discriminator_steps
+        self.generator_loss = generator_loss
+        self.from_logits = from_logits
+        self.seed = seed
+        self.random_state = self.add_weight(
+            shape=(3,),
+            dtype="int32",
+            initializer=random_state.key_initializer(seed),
+            trainable=False,
+            aggregation="only_first_replica",
+            name="random_state",
+        )
+        self._losses_of_epoch = {
+            name: keras.metrics.Mean(name=name)
+            for name in ("discriminator_loss", "generator_loss")
+        }
+        self._before_training = jax_state.Snapshot()
+        self.built = True
+
+    def call(self, latent, training=None):
+        """Returns the rows that the generator makes of latent vectors."""
+        return self.generator(latent, training=training)
+
+    def compile(self, generator_optimizer="adam", discriminator_optimizer="adam", **kw):
+        """Sets both optimizers, Adam at Keras' own settings by default.
+
+        Args:
+            generator_optimizer: A Keras optimizer, or its name.
+            discriminator_optimizer: Another one.
+            **kw: `jit_compile`, `run_eagerly`, `steps_per_execution` of
+                `keras.Model.compile`.
+        """
+        given = (generator_optimizer, discriminator_optimizer)
+        both = [keras.optimizers.get(each) for each in given]
+        if both[0] is both[1]:
+            raise invalid(
+                "arguments `generator_optimizer` and `discriminator_optimizer`",
+                expected="two optimizers: each keeps momenta of its own weights",
+                received="the same one twice",
+                fix="make a second one",
+            )
+        optimizer = GANOptimizer(*both)
+        optimizer.build_both(
+            self.generator.trainable_variables, self.discriminator.trainable_variables
+        )
+        super().compile(optimizer=optimizer, **kw)
+
+    def fit(self, x=None, *args, callbacks=None, **kwargs):
+        """Trains on real rows, with the arguments of `keras.Model.fit`.
+
+        Args:
+            x: An array `(N, ...)` of real rows; or a dataset, `PyDataset` or loader of
+                batches of them. Of tuples the first entry counts.
+            *args: As for `keras.Model.fit`.
+            callbacks: Likewise.
+            **kwargs: Likewise.
+        """
+        if hasattr(x, "shape"):
+            self._check_rows(tuple(x.shape))
+        if not isinstance(callbacks, keras.callbacks.CallbackList):
+            # First in the list, so that it stops before another saves bad weights.
+            callbacks = [StopAtNonFinite(), *(callbacks or [])]
+            others = callbacks[1:]
+            callbacks[0].every_batch = any(
+                isinstance(getattr(each, "save_freq", None), int) for each in others
+            )
+        try:
+            return super().fit(x, *args, callbacks=callbacks, **kwargs)
+        except BaseException:
+            self._before_training.restore_lost()
+            # A step whose first trace failed cannot be traced again on TensorFlow.
+            self.train_function = None
+            raise
+        finally:
+            self._before_training.clear()
+
+    def make_train_function(self, force=False):
+        """Compiles the training step, with the arguments of `keras.Model`'s."""
+        super().make_train_function(force=force)
+        if keras.backend.backend() == "jax":
+            self._before_training.take(self._all_variables())
+
+    def train_step(self, *args):
+        """Trains on one batch of real rows."""
+        if keras.backend.backend() != "jax":
+            return self._train(args[0])
+        # Under JAX a step is a pure function of all variables' values.
+        state, data = args
+        values = [value for group in state for value in group]
+        logs, updated = jax_state.run_in_state(
+            lambda: self._train(data), self._all_variables(), values
+        )
+        return logs, _grouped(updated, state)
+
+    def generate(self, num_rows, seed=None, batch_size=256):
+        """Returns rows that the generator makes.
+
+        Args:
+            num_rows: How many, 1 or more.
+            seed: An integer for the latent vectors, the same on every backend; None
+                draws one. Training goes on with its own.
+            batch_size: Rows at a time.
+
+        Returns:
+            A NumPy array of shape `(num_rows, ...)`.
+        """
+        num_rows = check_count("num_rows", num_rows)
+        batch_size = check_count("batch_size", batch_size)
+        state = np.append(randomness.key_words(resolve_seed(seed)), 0).astype("int32")
+        latent = self._draw_latent(state, num_rows, namespaces.numpy_ops)
+        starts = range(0, num_rows, batch_size)
+        return np.concatenate(
+            [
+                self.generator.predict_on_batch(latent[start : start + batch_size])
+                for start in starts
+            ]
+        )
+
+    def _train(self, data):
+        real, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+        self._check_rows(tuple(real.shape))
+        real = ops.cast(real, self.compute_dtype)
+        variables = self.variables
+        for _ in range(self.discriminator_steps):
+            state = random_state.state_at(self.random_state, None)
+            fake = self.generator(self._latent_for(state, real), training=True)
+            fake = ops.stop_gradient(fake)
+            of_discriminator = descent.descend(
+                lambda fake=fake, state=state: gan_losses.discriminator_loss(
+                    self._logits, real, fake, self._coefficients(state, real)
+                ),
+                self.discriminator.trainable_variables,
+                self.optimizer.discriminator,
+                variables,
+            )
+        state = random_state.state_at(self.random_state, None)
+        of_generator = descent.descend(
+            lambda: gan_losses.generator_loss(
+                self.generator_loss,
+                self._logits,
+                real,
+                self.generator(self._latent_for(state, real), training=True),
+                self._coefficients(state, real),
+            ),
+            self.generator.trainable_variables,
+            self.optimizer.generator,
+            variables,
+        )
+        self.optimizer.iterations.assign_add(1)
+        for name, value in zip(
+            self._losses_of_epoch, (of_discriminator, of_generator), strict=True
+        ):
+            self._losses_of_epoch[name].update_state(value)
+        return {name: m.result() for name, m in self._losses_of_epoch.items()}
+
+    def _logits(self, rows):
+        outputs = self.discriminator(rows, training=True)
+        outputs = ops.cast(ops.reshape(outputs, (-1,)), "float32")
+        if self.from_logits:
+            return outputs
+        probabilities = ops.clip(outputs, 1e-7, 1.0 - 1e-7)
+        return ops.log(probabilities) - ops.log1p(-probabilities)
+
+    def _latent_for(self, state, real):
+        num_rows = ops.shape(real)[0]
+        return self._draw_latent(namespaces.adopt(state, ops), num_rows, ops)
+
+    def _draw_latent(self, state, num_rows, array_ops):
+        shape = self.generator.input_shape[1:]
+        size = int(np.prod(shape))
+        indices = array_ops.arange(num_rows * size, dtype="int32")
+        normals = randomness.normals(state, indices, array_ops)
+        return array_ops.reshape(normals, (num_rows, *shape))
+
+    def _coefficients(self, state, real):
+        table = sampling.quantile_table(self.alpha)
+        if table is None:
+            return None
+        state = namespaces.adopt(state, ops)
+        rows = ops.arange(ops.shape(real)[0], dtype="int32")
+        drawn = sampling.sample_coefficients(state, rows, table, 1, "independent", ops)
+        return ops.reshape(drawn, (-1,))
+
+    def _all_variables(self):
+        return [
+            *self.trainable_variables,
+            *self.non_trainable_variables,
+            *self.optimizer.variables,
+            *self.metrics_variables,
+        ]
+
+    def _check_rows(self, shape):
+        expected = tuple(self.generator.output_shape[1:])
+        if len(shape) != len(expected) + 1 or any(
+            None not in (one, other) and one != other
+            for one, other in zip(shape[1:], expected, strict=True)
+        ):
+            raise invalid(
+                "data for `MixupGAN`",
+                expected=f"real rows like the generator's, (B, *{expected})",
+                received=f"shape {shape}",
+                fix="reshape the data, or change the generator's last layer",
+            )
+        if shape[0] == 0:
+            raise invalid(
+                "data for `MixupGAN`",
+                expected="rows for one batch or more",
+                received=f"none: shape {shape}",
+                fix="pass the real rows",
+            )
+
+    def get_config(self):
+        """Returns the networks, serialized, and the other arguments."""
+        serialize = keras.saving.serialize_keras_object
+        return keras.Layer.get_config(self) | {
+            "generator": serialize(self.generator),
+            "discriminator": serialize(self.discriminator),
+            "alpha": self.alpha,
+            "discriminator_steps": self.discriminator_steps,
+            "generator_loss": self.generator_loss,
+            "from_logits": self.from_logits,
+            "seed": self.seed,
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """Returns a model made from what `get_config` returned."""
+        config = dict(config)
+        for key in ("generator", "discriminator"):
+            config[key] = keras.saving.deserialize_keras_object(
+                config[key], custom_objects=custom_objects
+            )
+        return cls(**config)
+
+    def get_compile_config(self):
+        """Returns both optimizers, serialized."""
+        if not self.compiled:
+            return None
+        serialize = keras.saving.serialize_keras_object
+        return {
+            "generator_optimizer": serialize(self.optimizer.generator),
+            "discriminator_optimizer": serialize(self.optimizer.discriminator),
+        }
+
+    def compile_from_config(self, config):
+        """Compiles the model as `get_compile_config` says."""
+        self.compile(
+            **{
+                name: keras.saving.deserialize_keras_object(each)
+                for name, each in config.items()
+            }
+        )
+
+
+def _grouped(values, groups):
+    """Cuts a list into tuples as long as those of `groups`."""
+    values = iter(values)
+    return tuple([next(values) for _ in group] for group in groups)
+
+
+def _check_networks(generator, discriminator, from_logits):
+    for name, network in (("generator", generator), ("discriminator", discriminator)):
+        if not isinstance(network, keras.Model) or not network.built:
+            raise invalid(
+                f"argument `{name}`",
+                expected="a keras.Model whose shapes are known",
+                received=f"{network!r:.80}",
+                fix="begin it with `keras.Input(shape)`",
+            )
+        for side in ("inputs", "outputs"):
+            if len(getattr(network, side, None) or [None]) != 1:
+                raise invalid(
+                    f"argument `{name}`",
+                    expected="a model of one input and one output",
+                    received=f"{len(getattr(network, side))} {side}",
+                    fix="leave the others out",
+                )
+    if tuple(discriminator.output_shape[1:]) not in ((), (1,)):
+        raise invalid(
+            "argument `discriminator`",
+            expected="one output for each row, (B, 1): how real it is",
+            received=f"outputs of shape {tuple(discriminator.output_shape)}",
+            fix="end it with `keras.layers.Dense(1)`",
+        )
+    made, seen = generator.output_shape, discriminator.input_shape
+    if tuple(made[1:]) != tuple(seen[1:]):
+        raise invalid(
+            "arguments `generator` and `discriminator`",
+            expected=f"a generator of rows that the discriminator takes, {seen}",
+            received=f"a generator of rows {made}",
+            fix="change the last layer of the one or the input of the other",
+        )
+    activation = getattr(discriminator.layers[-1], "activation", None)
+    if from_logits and activation is keras.activations.sigmoid:
+        raise invalid(
+            "argument `discriminator`",
+            expected="logits, since from_logits=True",
+            received="a last layer with a sigmoid",
+            fix="take the sigmoid away, which is more exact, or pass from_logits=False",
+        )

@@ -1,0 +1,38 @@
+"""A callback that stops a training whose loss is not finite."""
+
+import keras
+import numpy as np
+
+from keras_multimix.errors import invalid
+
+
+class StopAtNonFinite(keras.callbacks.Callback):
+    """Raises when a loss is NaN or infinite, before other callbacks save the weights.
+
+    It looks after every epoch; and after every batch where `every_batch` is True, as
+    it must be when something saves between epochs: reading a loss waits for the step.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.every_batch = False
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Looks at the losses so far."""
+        if self.every_batch:
+            self._check(logs, f"batch {batch} of the epoch")
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Looks at the losses of the epoch."""
+        self._check(logs, f"epoch {epoch}")
+
+    def _check(self, logs, where):
+        for name, value in (logs or {}).items():
+            if not np.isfinite(float(value)):
+                raise invalid(
+                    f"`{name}`",
+                    expected="a finite loss",
+                    received=f"{float(value)} at the end of {where}",
+                    fix="lower the learning rates, and go on from the last checkpoint: "
+                    "no callback has saved these weights",
+                )

@@ -1,0 +1,433 @@
+"""MixupGAN: its losses against an oracle, its steps, its files and its refusals."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_multimix import MixupGAN
+from keras_multimix.models import gan_losses
+from tests.helpers import in_numpy
+
+RNG = np.random.default_rng
+
+
+def network(inputs, outputs, width=8, layers=1, activation=None):
+    """A net whose weights are the same on every backend."""
+    hidden = [keras.layers.Dense(width, activation="relu") for _ in range(layers)]
+    last = keras.layers.Dense(outputs, activation=activation)
+    net = keras.Sequential([keras.Input((inputs,)), *hidden, last])
+    generator = RNG(0)
+    net.set_weights([generator.normal(0, 0.4, w.shape) for w in net.get_weights()])
+    return net
+
+
+def make(alpha=0.2, steps=2, seed=1, layers=1, **kwargs):
+    networks = network(2, 3), network(3, 1, layers=layers)
+    gan = MixupGAN(*networks, alpha, steps, seed=seed, **kwargs)
+    gan.compile(keras.optimizers.SGD(0.1), keras.optimizers.Adam(1e-2))
+    return gan
+
+
+def rows(count=16):
+    return RNG(2).normal(size=(count, 3)).astype("float32")
+
+
+def weights_of(gan):
+    return [*gan.generator.get_weights(), *gan.discriminator.get_weights()]
+
+
+def assert_same(gan, other, rtol=0.0):
+    for ours, theirs in zip(weights_of(gan), weights_of(other), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=rtol, atol=rtol)
+    np.testing.assert_array_equal(
+        in_numpy(gan.random_state), in_numpy(other.random_state)
+    )
+
+
+# The losses -----------------------------------------------------------------
+
+
+def oracle_cross_entropy(logits, targets):
+    p = 1 / (1 + np.exp(-np.asarray(logits, "float64")))
+    return float(np.mean(-targets * np.log(p) - (1 - targets) * np.log(1 - p)))
+
+
+def value(loss):
+    return float(keras.ops.convert_to_numpy(loss))
+
+
+def test_losses_are_those_of_the_formula():
+    real, fake, λ = rows(6), rows(12)[6:], np.linspace(0, 1, 6).astype("float32")
+    tensors = [keras.ops.convert_to_tensor(each) for each in (real, fake, λ)]
+
+    def logits_of(x):
+        return keras.ops.sum(x, axis=-1) * 2
+
+    blend = λ[:, None] * real + (1 - λ[:, None]) * fake
+    mixed = oracle_cross_entropy(2 * blend.sum(-1), λ)
+    plain = oracle_cross_entropy(2 * real.sum(-1), np.ones(6))
+    plain = (plain + oracle_cross_entropy(2 * fake.sum(-1), np.zeros(6))) / 2
+    of = gan_losses.discriminator_loss(logits_of, *tensors)
+    assert value(of) == pytest.approx(mixed, rel=1e-5)
+    of = gan_losses.discriminator_loss(logits_of, *tensors[:2], None)
+    assert value(of) == pytest.approx(plain, rel=1e-5)
+    of = gan_losses.generator_loss("min_max", logits_of, *tensors)
+    assert value(of) == pytest.approx(-mixed, rel=1e-5)
+    of = gan_losses.generator_loss("non_saturating", logits_of, *tensors)
+    expected = oracle_cross_entropy(2 * fake.sum(-1), np.ones(6))
+    assert value(of) == pytest.approx(expected, rel=1e-5)
+
+
+def test_large_logits_give_finite_losses():
+    logits = keras.ops.convert_to_tensor(np.array([-1e4, 1e4], "float32"))
+    targets = keras.ops.convert_to_tensor(np.array([1.0, 0.0], "float32"))
+    assert value(gan_losses.cross_entropy(logits, targets)) == pytest.approx(1e4)
+
+
+# Training -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["non_saturating", "min_max"])
+@pytest.mark.parametrize("alpha", [0.0, 0.2])
+def test_a_step_is_the_one_that_is_described(alpha, kind):
+    """With SGD on both: every gradient by finite differences of the oracle's loss."""
+    gan = MixupGAN(network(2, 3), network(3, 1), alpha, 1, generator_loss=kind, seed=3)
+    gan.compile(keras.optimizers.SGD(0.5), keras.optimizers.SGD(0.5))
+    oracle = Oracle(gan, alpha, kind, rate=0.5)
+    real = rows(4)
+    gan.fit(real, batch_size=4, verbose=0, shuffle=False)
+    oracle.step(real)
+    for ours, theirs in zip(
+        weights_of(gan), [*oracle.generator, *oracle.discriminator], strict=True
+    ):
+        np.testing.assert_allclose(ours, theirs, atol=2e-4)
+
+
+class Oracle:
+    """One step of the discriminator and one of the generator, in float64 NumPy."""
+
+    def __init__(self, gan, alpha, kind, rate):
+        self.generator = [w.astype("float64") for w in gan.generator.get_weights()]
+        self.discriminator = [
+            w.astype("float64") for w in gan.discriminator.get_weights()
+        ]
+        self.alpha, self.kind, self.rate = alpha, kind, rate
+        self.gan = gan
+        self.state = np.array(in_numpy(gan.random_state))
+
+    def draws(self, count):
+        from keras_multimix import coefficients, namespaces, randomness
+
+        ops = namespaces.numpy_ops
+        state, self.state = self.state, self.state + np.array([0, 0, 1], "int32")
+        flat = randomness.normals(state, np.arange(2 * count, dtype="int32"), ops)
+        table = coefficients.quantile_table(self.alpha)
+        ids = np.arange(count, dtype="int32")
+        λ = coefficients.sample_coefficients(state, ids, table, 1, "independent", ops)
+        return flat.reshape(count, 2).astype("float64"), λ.astype("float64")
+
+    @staticmethod
+    def run(weights, x):
+        hidden = np.maximum(x @ weights[0] + weights[1], 0)
+        return hidden @ weights[2] + weights[3]
+
+    def discriminator_loss(self, real, latent, λ):
+        fake = self.run(self.generator, latent)
+        if self.alpha == 0:
+            parts = (
+                oracle_cross_entropy(self.run(self.discriminator, x)[:, 0], t)
+                for x, t in ((real, 1.0), (fake, 0.0))
+            )
+            return sum(parts) / 2
+        blend = λ * real + (1 - λ) * fake
+        return oracle_cross_entropy(self.run(self.discriminator, blend)[:, 0], λ[:, 0])
+
+    def generator_loss(self, real, latent, λ):
+        if self.kind == "min_max":
+            return -self.discriminator_loss(real, latent, λ)
+        fake = self.run(self.generator, latent)
+        return oracle_cross_entropy(self.run(self.discriminator, fake)[:, 0], 1.0)
+
+    def descend(self, weights, loss):
+        gradients = []
+        for weight in weights:
+            gradient = np.zeros_like(weight)
+            for index in np.ndindex(weight.shape):
+                before = weight[index]
+                values = []
+                for shift in (1e-6, -1e-6):
+                    weight[index] = before + shift
+                    values.append(loss())
+                weight[index] = before
+                gradient[index] = (values[0] - values[1]) / 2e-6
+            gradients.append(gradient)
+        for weight, gradient in zip(weights, gradients, strict=True):
+            weight -= self.rate * gradient
+
+    def step(self, real):
+        draws = self.draws(len(real))
+        self.descend(self.discriminator, lambda: self.discriminator_loss(real, *draws))
+        draws = self.draws(len(real))
+        self.descend(self.generator, lambda: self.generator_loss(real, *draws))
+
+
+def test_the_same_seed_repeats_and_another_does_not():
+    gans = [make(seed=seed) for seed in (1, 1, 2)]
+    for gan in gans:
+        gan.fit(rows(), batch_size=8, verbose=0, shuffle=False)
+    assert_same(gans[0], gans[1])
+    assert not np.allclose(weights_of(gans[0])[0], weights_of(gans[2])[0])
+
+
+def test_eager_steps_equal_compiled_ones():
+    eager, compiled = make(), make()
+    eager.run_eagerly = True
+    for gan in (eager, compiled):
+        gan.fit(rows(), batch_size=8, verbose=0, shuffle=False)
+    assert_same(eager, compiled, rtol=1e-5)
+
+
+def test_each_step_draws_anew_and_counts():
+    gan = make(steps=3)
+    gan.fit(rows(), batch_size=8, epochs=2, verbose=0)
+    # Two epochs of two batches, each with three steps and one.
+    assert in_numpy(gan.random_state).tolist() == [1, 0, 16]
+    assert int(in_numpy(gan.optimizer.iterations)) == 4
+    assert int(in_numpy(gan.optimizer.discriminator.iterations)) == 12
+    assert int(in_numpy(gan.optimizer.generator.iterations)) == 4
+
+
+def as_dataset(kind):
+    x = rows()
+    if kind == "array":
+        return {"x": x, "batch_size": 8}
+    if kind == "tensorflow":
+        import tensorflow as tf
+
+        return {"x": tf.data.Dataset.from_tensor_slices(x).batch(8)}
+    if kind == "with_labels":
+        import tensorflow as tf
+
+        pairs = (x, np.arange(16))
+        return {"x": tf.data.Dataset.from_tensor_slices(pairs).batch(8)}
+    if kind == "torch":
+        torch = pytest.importorskip("torch")
+        data = torch.utils.data.TensorDataset(torch.from_numpy(x))
+        return {"x": torch.utils.data.DataLoader(data, batch_size=8)}
+
+    class Rows(keras.utils.PyDataset):
+        def __len__(self):
+            return 2
+
+        def __getitem__(self, index):
+            return (x[8 * index : 8 * index + 8],)
+
+    return {"x": Rows()}
+
+
+@pytest.mark.parametrize("kind", ["tensorflow", "with_labels", "torch", "py_dataset"])
+def test_every_kind_of_data(kind):
+    gan, reference = make(), make()
+    reference.fit(**as_dataset("array"), verbose=0, shuffle=False)
+    gan.fit(**as_dataset(kind), verbose=0, shuffle=False)
+    assert_same(gan, reference, rtol=1e-5)
+
+
+def test_images_batch_normalization_and_dropout():
+    layers = keras.layers
+    generator = keras.Sequential(
+        [
+            keras.Input((4,)),
+            layers.Dense(2 * 2 * 3),
+            layers.Reshape((2, 2, 3)),
+            layers.BatchNormalization(),
+            layers.Conv2DTranspose(1, 4, 2, padding="same", activation="tanh"),
+        ]
+    )
+    discriminator = keras.Sequential(
+        [
+            keras.Input((4, 4, 1)),
+            layers.Conv2D(3, 3, activation="leaky_relu"),
+            layers.Dropout(0.3),
+            layers.Flatten(),
+            layers.Dense(1),
+        ]
+    )
+    gan = MixupGAN(generator, discriminator, discriminator_steps=1)
+    gan.compile("adam", "adam")
+    before = weights_of(gan)
+    gan.fit(RNG(0).normal(size=(8, 4, 4, 1)).astype("float32"), verbose=0)
+    assert all(
+        not np.array_equal(old, new)
+        for old, new in zip(before, weights_of(gan), strict=True)
+        if old.ndim > 1
+    )
+    moving_mean = generator.layers[2].moving_mean
+    assert np.abs(in_numpy(moving_mean)).max() > 0
+    assert gan.generate(3, seed=0).shape == (3, 4, 4, 1)
+
+
+def test_it_learns_where_the_data_are():
+    real = RNG(0).normal([3.0, -2.0, 1.0], 0.3, (256, 3)).astype("float32")
+    gan = MixupGAN(network(2, 3, 32), network(3, 1, 32), 0.2, 2, seed=0)
+    gan.compile(keras.optimizers.Adam(5e-3, 0.5), keras.optimizers.Adam(5e-3, 0.5))
+    gan.fit(real, batch_size=64, epochs=60, verbose=0)
+    found = gan.generate(500, seed=1).mean(axis=0)
+    np.testing.assert_allclose(found, [3.0, -2.0, 1.0], atol=0.5)
+
+
+# Generating -----------------------------------------------------------------
+
+
+def test_generate_follows_its_seed_and_moves_nothing():
+    gan = make()
+    first, again = (gan.generate(7, seed=5, batch_size=n) for n in (3, 256))
+    assert first.shape == (7, 3)
+    np.testing.assert_allclose(first, again, rtol=1e-5)
+    assert not np.allclose(first, gan.generate(7, seed=6))
+    assert in_numpy(gan.random_state).tolist() == [1, 0, 0]
+
+
+def test_latent_vectors_are_standard_normal():
+    identity = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
+    identity.set_weights([np.eye(2), np.zeros(2)])
+    gan = MixupGAN(identity, network(2, 1))
+    from scipy.stats import kstest
+
+    drawn = gan.generate(20_000, seed=0, batch_size=20_000)
+    # Fixed seed; of 20 000 draws, a distance of 0.012 has a probability below 0.01.
+    assert kstest(drawn.ravel()[:20_000], "norm").statistic < 0.012
+    assert abs(np.corrcoef(drawn.T)[0, 1]) < 0.02
+
+
+# Files ----------------------------------------------------------------------
+
+
+def test_a_saved_model_goes_on_as_if_it_had_not_been_saved(tmp_path):
+    gan = make(generator_loss="min_max")
+    gan.fit(rows(), batch_size=8, verbose=0, shuffle=False)
+    gan.save(tmp_path / "gan.keras")
+    loaded = keras.saving.load_model(tmp_path / "gan.keras")
+    assert loaded.generator_loss == "min_max"
+    assert_same(gan, loaded)
+    for each in (gan, loaded):
+        each.fit(rows(), batch_size=8, verbose=0, shuffle=False)
+    assert_same(gan, loaded, rtol=1e-6)
+
+
+def test_a_backup_goes_on(tmp_path):
+    whole, parts = make(), make()
+    whole.fit(rows(), batch_size=8, epochs=4, verbose=0, shuffle=False)
+
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 2:
+                raise KeyboardInterrupt
+
+    def backup():
+        return keras.callbacks.BackupAndRestore(tmp_path)
+
+    options = {"batch_size": 8, "epochs": 4, "verbose": 0, "shuffle": False}
+    with pytest.raises(KeyboardInterrupt):
+        parts.fit(rows(), callbacks=[backup(), Stop()], **options)
+    resumed = make()
+    resumed.fit(rows(), callbacks=[backup()], **options)
+    assert_same(whole, resumed, rtol=1e-5)
+
+
+# Refusals -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"alpha": -1}, "alpha=-1"),
+        ({"discriminator_steps": 0}, "discriminator_steps=0"),
+        ({"generator_loss": "wasserstein"}, "wasserstein"),
+        ({"from_logits": 1}, "from_logits=1"),
+        ({"seed": -1}, "seed=-1"),
+    ],
+)
+def test_bad_arguments(arguments, message):
+    with pytest.raises(ValueError, match=f"Expected.*{message}.*To fix it"):
+        MixupGAN(network(2, 3), network(3, 1), **arguments)
+
+
+def test_networks_that_do_not_fit():
+    cases = [
+        (network(2, 3), network(3, 2), "one output for each row"),
+        (network(2, 3), network(4, 1), "that the discriminator takes"),
+        (network(2, 3), network(3, 1, activation="sigmoid"), "sigmoid"),
+        (network(2, 3), None, "keras.Model"),
+        (keras.Sequential([keras.layers.Dense(3)]), network(3, 1), "keras.Input"),
+    ]
+    for generator, discriminator, message in cases:
+        with pytest.raises(ValueError, match="Expected.*To fix it") as error:
+            MixupGAN(generator, discriminator)
+        assert message in str(error.value)
+
+
+def test_a_sigmoid_is_taken_when_it_is_said():
+    ours = make()
+    theirs = MixupGAN(
+        network(2, 3),
+        network(3, 1, activation="sigmoid"),
+        0.2,
+        2,
+        from_logits=False,
+        seed=1,
+    )
+    theirs.compile(keras.optimizers.SGD(0.1), keras.optimizers.Adam(1e-2))
+    for gan in (ours, theirs):
+        gan.fit(rows(), batch_size=8, verbose=0, shuffle=False)
+    assert_same(ours, theirs, rtol=1e-3)
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (8, 4), (8, 3, 1), (8,)])
+def test_data_that_do_not_fit_move_nothing(shape):
+    gan = make()
+    before = weights_of(gan)
+    with pytest.raises(ValueError, match="Expected.*Received.*To fix it"):
+        gan.fit(np.zeros(shape, "float32"), verbose=0)
+    for old, new in zip(before, weights_of(gan), strict=True):
+        np.testing.assert_array_equal(old, new)
+    assert in_numpy(gan.random_state).tolist() == [1, 0, 0]
+
+
+def test_one_optimizer_cannot_serve_both():
+    optimizer = keras.optimizers.Adam()
+    gan = MixupGAN(network(2, 3), network(3, 1))
+    with pytest.raises(ValueError, match="the same one twice"):
+        gan.compile(optimizer, optimizer)
+
+
+@pytest.mark.parametrize("save_freq", ["epoch", 1])
+def test_a_loss_that_is_not_finite_stops_before_bad_weights_are_saved(
+    tmp_path, save_freq
+):
+    path = tmp_path / "last.weights.h5"
+    x = rows(32)
+    x[-8:] = np.nan if save_freq == 1 else x[-8:]
+    # Linear: on TensorFlow a ReLU of NaN may be 0.
+    gan = make(layers=0)
+    save = keras.callbacks.ModelCheckpoint(
+        path, save_weights_only=True, save_freq=save_freq
+    )
+
+    class Spoil(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                x[:] = np.nan
+
+    class Rows(keras.utils.PyDataset):
+        def __len__(self):
+            return 4
+
+        def __getitem__(self, index):
+            return (x[8 * index : 8 * index + 8],)
+
+    with pytest.raises(ValueError, match="Expected a finite loss.*learning rates"):
+        gan.fit(Rows(), epochs=3, callbacks=[save, Spoil()], verbose=0)
+    good = make(layers=0)
+    good.load_weights(path)
+    assert all(np.isfinite(weight).all() for weight in weights_of(good))
