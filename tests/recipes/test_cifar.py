@@ -24,8 +24,9 @@ def run(tmp_path, *arguments):
     ("arguments", "expected"),
     [
         ([], {"alpha": 1.0, "epochs": 60, "seeds": 5, "num_interpolations": 2}),
-        (["--corrupt", "0.2"], {"alpha": 8.0, "dropout": 0.7}),
-        (["--corrupt", "0.5"], {"alpha": 32.0, "dropout": 0.8}),
+        (["--corrupt", "0.2"], {"alpha": 8.0, "dropout": 0.5}),
+        (["--corrupt", "0.2", "--preset", "paper"], {"alpha": 8.0, "dropout": 0.7}),
+        (["--corrupt", "0.5", "--preset", "paper"], {"alpha": 32.0, "dropout": 0.8}),
         (["--corrupt", "0.8", "--alpha", "1"], {"alpha": 1.0}),
         (
             ["--preset", "paper"],
