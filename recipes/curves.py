@@ -42,12 +42,20 @@ class TestCurve(keras.callbacks.Callback):
         """Measures, if it is time, and reports the epoch as done."""
         done = epoch + 1
         if done % self.every == 0 or done > self.epochs - self.last:
-            logits = predict(self.network, self.inputs)
+            logits, labels = self.predictions()
             share = done / self.epochs
-            self.points.append({"share": share, **measure(logits, self.labels)})
+            self.points.append({"share": share, **self.measures(logits, labels)})
             if done == self.epochs and np.isfinite(logits).all():
-                self.reliability = reliability(logits, self.labels)
+                self.reliability = reliability(logits, labels)
         self.notify()
+
+    def predictions(self):
+        """The logits and the labels of the test set."""
+        return predict(self.network, self.inputs), self.labels
+
+    def measures(self, logits, labels):
+        """What is measured of them, a dict of numbers."""
+        return measure(logits, labels)
 
     def measured(self):
         """The record of the run: final metrics, and all that was measured on the way.

@@ -4,10 +4,9 @@
     python -m recipes.imagenet --data-dir DIR --preset paper        # needs GPUs
     python -m recipes.imagenet --dataset imagenet2012 --preset paper --epochs 200
 
-DIR holds train/<class>/*.jpg and val/<class>/*.jpg. The mixup paper's top-1 errors on
-ImageNet, ResNet-50, plain training and mixup: 23.5 and 23.3 % after 90 epochs, 23.6 and
-22.1 % after 200. This recipe has not been run on ImageNet yet. Keras' ResNets differ a
-little from the paper's: the first convolution of a block strides, and all have biases.
+DIR holds train/<class>/*.jpg and val/<class>/*.jpg. This recipe has not been run on
+ImageNet yet, so there is no number to expect. Keras' ResNets differ a little from the
+paper's: the first convolution of a block strides, and all have biases.
 A step of multi-mix and of its control has K times the rows, which memory has to hold.
 """
 

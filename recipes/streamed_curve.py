@@ -3,7 +3,6 @@
 import numpy as np
 
 from recipes.curves import TestCurve
-from recipes.measures import measure, reliability
 
 
 class StreamedCurve(TestCurve):
@@ -25,24 +24,19 @@ class StreamedCurve(TestCurve):
         super().__init__(network, None, None, epochs, on_epoch_end, num_points)
         self.batches = batches
 
-    def on_epoch_end(self, epoch, logs=None):
-        """Measures, if it is time, and reports the epoch as done."""
-        done = epoch + 1
-        if done % self.every == 0 or done == self.epochs:
-            logits, labels = self._logits()
-            point = {"share": done / self.epochs, **measure(logits, labels)}
-            self.points.append({**point, "top5_error": top5_error(logits, labels)})
-            if done == self.epochs and np.isfinite(logits).all():
-                self.reliability = reliability(logits, labels)
-        self.notify()
-
-    def _logits(self):
+    def predictions(self):
+        """The logits and the labels of the test set, batch by batch."""
         parts = [
             (self.network.predict_on_batch(np.asarray(images)), np.asarray(labels))
             for images, labels in self.batches
         ]
         logits, labels = zip(*parts, strict=True)
         return np.concatenate(logits), np.concatenate(labels)
+
+    def measures(self, logits, labels):
+        """The usual ones, and the error of the five best classes."""
+        top5 = {"top5_error": top5_error(logits, labels)}
+        return super().measures(logits, labels) | top5
 
 
 def top5_error(logits, labels):
