@@ -133,28 +133,29 @@ def print_report(
     """
     from recipes import drawing
 
-    console = _console()
+    out = console()
     datasets = list(dict.fromkeys(record["dataset"] for record in records))
     files = [folder / "results.json", folder / "results.csv", *figures]
     for dataset in datasets:
         own = [record for record in records if record["dataset"] == dataset]
         if by_rank:
             own = ranked(own, columns[0][0])
-        console.print(results_table(own, f"{dataset}: {title}", columns))
+        out.print(results_table(own, f"{dataset}: {title}", columns))
         if more_columns:
-            console.print(measures_table(own, dataset, more_columns))
+            out.print(measures_table(own, dataset, more_columns))
         if reference:
             print_paired_tests(own, reference, columns[0][0])
-        console.print(confidence_remark(own), "\n")
+        out.print(confidence_remark(own), "\n")
         target = folder / dataset if len(datasets) > 1 else folder
         target.mkdir(exist_ok=True)
         files += drawing.save_all(own, target)
     if len({record["seed"] for record in records}) > 1:
-        console.print("beats erm: on how many seeds the test error is below erm's.")
-    console.print("Files:", ", ".join(str(path) for path in files), soft_wrap=True)
+        out.print("beats erm: on how many seeds the test error is below erm's.")
+    out.print("Files:", ", ".join(str(path) for path in files), soft_wrap=True)
 
 
-def _console():
+def console():
+    """Where tables are printed."""
     console = Console()
     # Where nobody watches, rich would fold the table to 80 columns.
     return console if console.is_terminal else Console(width=110)
@@ -186,9 +187,9 @@ def print_paired_tests(records, reference, metric="test_error"):
             seeds_below(rows, methods[reference], metric),
             p_value(rows, methods[reference], metric),
         )
-    console = _console()
-    console.print(table)
-    console.print("p: of a two-sided paired t-test, not corrected for the many tests.")
+    out = console()
+    out.print(table)
+    out.print("p: of a two-sided paired t-test, not corrected for the many tests.")
 
 
 def confidence_remark(records):

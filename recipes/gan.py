@@ -1,0 +1,167 @@
+"""mixup for GANs: a ring of eight Gaussians, a grid of 25, and Fashion-MNIST.
+
+    python -m recipes.gan                            # both sets of points, 5 seeds
+    python -m recipes.gan --preset paper             # the mixup paper's figure
+    python -m recipes.gan --robustness               # learning rates and depths
+    python -m recipes.gan --dataset fashion_mnist --data-dir DIR
+
+What to expect: the table in recipes/README.md.
+"""
+
+from recipes.options import integer_from, number_from, one_of, option_parser, parse
+from recipes.runner import run_all, select_backend
+
+DESCRIPTION = """\
+Trains a GAN and mixup's GAN, whose discriminator tells how real a mixture of a real and
+a generated row is. Of points it counts the modes that are covered and the share of good
+samples. An epoch is 100 iterations. Writes results.json, results.csv and pictures of
+samples during training."""
+
+METHODS = {
+    "gan": "the ordinary GAN: mixup's with α = 0",
+    "mixup_gan": "the discriminator sees mixtures, λ ~ Beta(α, α), and tells λ",
+}
+DATASETS = ("ring", "grid", "fashion_mnist")
+PRESETS = {
+    "quick": (
+        "networks of 3 × 128, 5 000 iterations, 5 seeds",
+        {"width": 128, "epochs": 50, "seeds": 5},
+    ),
+    "paper": (
+        "mixup's: networks of 3 × 512, 20 000 iterations of 5 + 1 steps",
+        {"width": 512, "epochs": 200, "seeds": 1},
+    ),
+}
+# The mixup paper's, and the last iteration.
+SNAPSHOTS = (10, 100, 1_000, 10_000, 20_000)
+LEARNING_RATES = (1e-4, 1e-3, 4e-3)
+DEPTHS = (2, 3, 4)
+ITERATIONS = 100  # of an epoch: the data have no end
+
+
+def parse_options(arguments=None):
+    """Parses the command line; `None` takes the process's own."""
+    parser = option_parser(
+        "gan",
+        DESCRIPTION,
+        METHODS,
+        default_methods=tuple(METHODS),
+        presets=PRESETS,
+    )
+    add, integer, number = parser.add_argument, integer_from, number_from
+    add(
+        "--dataset",
+        nargs="+",
+        type=one_of(DATASETS),
+        metavar="NAME",
+        default=["ring", "grid"],
+        help=f"what to learn: {', '.join(DATASETS)}",
+    )
+    add("--discriminator-steps", type=integer(1), default=5, help="for each of those")
+    add("--batch-size", type=integer(2), default=128, help="rows in a step")
+    add("--alpha", type=number(0), default=0.2, help="λ ~ Beta(α, α)")
+    add("--learning-rate", type=number(0), default=1e-3, help="of Adam")
+    add("--width", type=integer(1), help="units of a hidden layer; channels of images")
+    add("--depth", type=integer(1), default=3, help="hidden layers, for points")
+    add(
+        "--generator-loss",
+        choices=("non_saturating", "min_max"),
+        default="non_saturating",
+        help="see keras_multimix.MixupGAN",
+    )
+    add(
+        "--robustness",
+        action="store_true",
+        help=f"repeat with learning rates {LEARNING_RATES} and depths {DEPTHS}",
+    )
+    return parse(parser, arguments, PRESETS)
+
+
+def settings(options):
+    """Data sets with what is changed for each: name -> (name of the data, changes)."""
+    if not options.robustness:
+        return {name: (name, {}) for name in options.dataset}
+    changes = [{"learning_rate": rate} for rate in LEARNING_RATES]
+    changes += [{"depth": depth} for depth in DEPTHS if depth != options.depth]
+    return {
+        f"{name}, " + ", ".join(f"{k} {v:g}" for k, v in change.items()): (name, change)
+        for name in options.dataset
+        for change in changes
+    }
+
+
+def build(name, options):
+    """The generator and the discriminator for a data set."""
+    from recipes.networks import gan
+
+    if name == "fashion_mnist":
+        return gan.dcgan(options.width // 4)
+    return gan.perceptrons(options.width, options.depth)
+
+
+def train(run, options, on_epoch_end):
+    """One run; returns its record."""
+    import argparse
+
+    import keras
+
+    from keras_multimix import MixupGAN
+    from recipes import gan_samples
+
+    name, changes = settings(options)[run.dataset]
+    options = argparse.Namespace(**{**vars(options), **changes})
+    keras.utils.set_random_seed(run.seed)
+    model = MixupGAN(
+        *build(name, options),
+        alpha=options.alpha if run.method == "mixup_gan" else 0.0,
+        discriminator_steps=options.discriminator_steps,
+        generator_loss=options.generator_loss,
+        seed=run.seed,
+    )
+    model.compile(*(keras.optimizers.Adam(options.learning_rate) for _ in range(2)))
+    source = gan_samples.source(name, options.data_dir)
+    metrics, curve, snapshots, done = {}, [], {}, 0
+    last = options.epochs * ITERATIONS
+    for stop in (*(n for n in SNAPSHOTS if n < last), last):
+        batches = gan_samples.Batches(
+            source, options.batch_size, done, stop, run.seed, on_epoch_end, ITERATIONS
+        )
+        history = model.fit(batches, verbose=0, shuffle=False).history
+        done = stop
+        snapshots[stop] = model.generate(gan_samples.NUM_SHOWN, seed=run.seed)
+        metrics = {key: values[-1] for key, values in history.items()}
+        metrics |= source.quality(model.generate(gan_samples.NUM_JUDGED, seed=run.seed))
+        curve.append({"iteration": stop, **metrics})
+    gan_samples.save(options.output, run, snapshots)
+    return {"metrics": metrics, "curve": curve}
+
+
+def main(arguments=None):
+    """The command; returns the records in results.json."""
+    options = parse_options(arguments)
+    select_backend(options.backend)
+    return run_all(
+        "gan",
+        options,
+        settings(options),
+        train=lambda run, tick: train(run, options, tick),
+        epochs_of=lambda method: options.epochs,
+        report=lambda records: report_and_draw(records, options),
+    )
+
+
+def report_and_draw(records, options):
+    """Prints the table and draws the samples."""
+    from recipes import gan_report
+
+    iterations = options.epochs * ITERATIONS
+    title = (
+        f"width {options.width}, {iterations} iterations of "
+        f"{options.discriminator_steps} + 1 steps, α = {options.alpha:g}, "
+        f"{options.generator_loss} loss, {options.backend}"
+    )
+    gan_report.print_report(records, title, options)
+
+
+if __name__ == "__main__":
+    main()

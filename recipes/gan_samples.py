@@ -1,0 +1,119 @@
+"""What the GAN recipe learns from, and how good its samples are."""
+
+import keras
+import numpy as np
+
+from recipes.datasets.points import MIXTURES
+
+NUM_SHOWN = 512
+NUM_JUDGED = 2_500  # as VEEGAN's experiments judged them (arXiv 1705.07761)
+_DEVIATIONS = 3  # from a mode that a good sample may be away
+
+
+class Points:
+    """Points around known modes, without end."""
+
+    def __init__(self, mixture):
+        self.mixture = mixture
+
+    def batch(self, count, generator):
+        """Real rows, drawn with a `numpy.random.Generator`."""
+        return self.mixture.sample(count, generator)
+
+    def quality(self, samples):
+        """Shares and counts of generated points.
+
+        Returns:
+            A dict: `good_share` of the points within 3 standard deviations of a mode;
+            `modes`, how many modes have such a point; `even_modes`, the exponential of
+            the entropy of good points over the modes, at most the number of modes.
+        """
+        nearest, distances = self.mixture.distances(samples)
+        good = distances <= _DEVIATIONS * self.mixture.deviation
+        counts = np.bincount(nearest[good], minlength=len(self.mixture.modes))
+        shares = counts[counts > 0] / max(1, counts.sum())
+        entropy = -np.sum(shares * np.log(shares))
+        return {
+            "good_share": float(good.mean()),
+            "modes": int((counts > 0).sum()),
+            "even_modes": float(np.exp(entropy)) if good.any() else 0.0,
+        }
+
+
+class Images:
+    """Images in [-1, 1], of which nothing is counted."""
+
+    def __init__(self, images):
+        self.images = images
+
+    def batch(self, count, generator):
+        """Real rows, drawn with a `numpy.random.Generator`."""
+        return self.images[generator.integers(len(self.images), size=count)]
+
+    def quality(self, samples):
+        """Nothing: pictures have to be looked at."""
+        return {}
+
+
+def source(name, data_dir):
+    """The rows of a data set to learn from."""
+    if name in MIXTURES:
+        return Points(MIXTURES[name]())
+    from recipes.datasets import fashion
+
+    return Images(fashion.load_images(data_dir))
+
+
+class Batches(keras.utils.PyDataset):
+    """Real rows for some iterations; those of an iteration depend on it and the seed.
+
+    Args:
+        source: has `batch(count, generator)`.
+        batch_size: rows for an iteration.
+        start: the first iteration.
+        stop: the one after the last.
+        seed: of the rows.
+        tick: function () called after every `every` iterations.
+        every: see `tick`.
+    """
+
+    def __init__(self, source, batch_size, start, stop, seed, tick, every):
+        super().__init__()
+        self.source = source
+        self.batch_size = batch_size
+        self.start = start
+        self.stop = stop
+        self.seed = seed
+        self.tick = tick
+        self.every = every
+
+    def __len__(self):
+        return self.stop - self.start
+
+    def __getitem__(self, index):
+        iteration = self.start + index
+        if (iteration + 1) % self.every == 0:
+            self.tick()
+        generator = np.random.default_rng((self.seed, iteration))
+        return (self.source.batch(self.batch_size, generator),)
+
+
+def path_of(folder, run):
+    """Where the samples of a run are."""
+    name = "_".join(map(str, run)).replace(", ", "_").replace(" ", "_")
+    return folder / "samples" / f"{name}.npz"
+
+
+def save(folder, run, snapshots):
+    """Writes samples, a dict iteration -> array, whole or not at all."""
+    path = path_of(folder, run)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".unfinished.npz")
+    np.savez_compressed(temporary, **{str(k): v for k, v in snapshots.items()})
+    temporary.replace(path)
+
+
+def load(folder, run):
+    """Reads what `save` wrote, as a dict iteration -> array."""
+    with np.load(path_of(folder, run)) as file:
+        return {int(key): file[key] for key in file}
