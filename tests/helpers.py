@@ -2,10 +2,17 @@
 
 import keras
 import numpy as np
+import pytest
 
 
 def backend():
     return keras.backend.backend()
+
+
+def slow_on(name, *values):
+    """A case for `parametrize` that only `make test-all` runs on that backend."""
+    marks = [pytest.mark.slow] if backend() == name else []
+    return pytest.param(*values, marks=marks)
 
 
 def in_numpy(structure):

@@ -16,7 +16,11 @@ def data(rng, rows=8):
     return rng.normal(size=(rows, 4, 4)).astype("float32"), np.arange(rows) % 3
 
 
-@pytest.mark.parametrize("layer_class", LAYERS)
+# PyTorch takes half a minute and more to trace each.
+@pytest.mark.parametrize(
+    "layer_class",
+    [helpers.slow_on("torch", MixUp), helpers.slow_on("torch", MultiMix), CutMix],
+)
 def test_every_batch_of_an_epoch_is_the_same_eager_compiled_and_in_a_dataset(
     rng, layer_class
 ):

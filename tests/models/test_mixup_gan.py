@@ -267,6 +267,7 @@ def test_images_batch_normalization_and_dropout():
     assert gan.generate(3, seed=0).shape == (3, 4, 4, 1)
 
 
+@pytest.mark.slow
 def test_it_learns_where_the_data_are():
     real = RNG(0).normal([3.0, -2.0, 1.0], 0.3, (256, 3)).astype("float32")
     gan = MixupGAN(network(2, 3, 32), network(3, 1, 32), 0.2, 2, seed=0)

@@ -99,6 +99,7 @@ def test_a_run_with_wrong_labels_and_attacks(tmp_path, capsys):
     assert without_nan(run(tmp_path, *arguments)) == without_nan([record])
 
 
+@pytest.mark.slow
 def test_neighbors_noise_and_smoothing_train(tmp_path, capsys):
     methods = ["inputs_neighbors", "inputs_smoothing_0.1", "noise_0.1"]
     records = run(tmp_path, "--methods", *methods, "--ablation")

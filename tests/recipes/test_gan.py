@@ -94,6 +94,7 @@ def test_points_end_to_end(tmp_path, capsys):
     assert run(tmp_path, "--dataset", "ring") == records
 
 
+@pytest.mark.slow
 def test_images_end_to_end(tmp_path, monkeypatch):
     monkeypatch.setattr(fashion, "_NUM_IMAGES", 20)
     images = np.random.default_rng(0).integers(0, 256, (20, 28, 28)).astype("uint8")
