@@ -2,6 +2,8 @@
 
 import keras
 
+from keras_multimix.models.nested_config import rebuilt
+
 
 @keras.saving.register_keras_serializable(package="keras_multimix")
 class GANOptimizer(keras.optimizers.Optimizer):
@@ -58,9 +60,4 @@ class GANOptimizer(keras.optimizers.Optimizer):
     @classmethod
     def from_config(cls, config, custom_objects=None):
         """Returns an optimizer made from what `get_config` returned."""
-        config = dict(config)
-        for key in ("generator", "discriminator"):
-            config[key] = keras.saving.deserialize_keras_object(
-                config[key], custom_objects=custom_objects
-            )
-        return cls(**config)
+        return cls(**rebuilt(config, ("generator", "discriminator"), custom_objects))

@@ -9,8 +9,9 @@ from keras_multimix import namespaces, randomness
 from keras_multimix.arguments import check_alpha, check_choice, check_count, check_flag
 from keras_multimix.errors import invalid
 from keras_multimix.layers import random_state
-from keras_multimix.models import descent, gan_losses, jax_state
+from keras_multimix.models import descent, gan_checks, gan_losses, jax_state
 from keras_multimix.models.gan_optimizer import GANOptimizer
+from keras_multimix.models.nested_config import rebuilt
 from keras_multimix.models.non_finite import StopAtNonFinite
 from keras_multimix.seeds import resolve_seed
 
@@ -96,7 +97,7 @@ class MixupGAN(keras.Model):
         discriminator_steps = check_count("discriminator_steps", discriminator_steps)
         check_choice("generator_loss", generator_loss, GENERATOR_LOSSES)
         check_flag("from_logits", from_logits)
-        _check_networks(generator, discriminator, from_logits)
+        gan_checks.check_networks(generator, discriminator, from_logits)
         seed = resolve_seed(seed)
         super().__init__(**kwargs)
         self.generator = generator
@@ -160,7 +161,7 @@ class MixupGAN(keras.Model):
             **kwargs: Likewise.
         """
         if hasattr(x, "shape"):
-            self._check_rows(tuple(x.shape))
+            gan_checks.check_rows(tuple(x.shape), self.generator.output_shape)
         if not isinstance(callbacks, keras.callbacks.CallbackList):
             # First in the list, so that it stops before another saves bad weights.
             callbacks = [StopAtNonFinite(), *(callbacks or [])]
@@ -222,7 +223,7 @@ class MixupGAN(keras.Model):
 
     def _train(self, data):
         real, _, _ = keras.utils.unpack_x_y_sample_weight(data)
-        self._check_rows(tuple(real.shape))
+        gan_checks.check_rows(tuple(real.shape), self.generator.output_shape)
         real = ops.cast(real, self.compute_dtype)
         variables = self.variables
         for _ in range(self.discriminator_steps):
@@ -293,26 +294,6 @@ class MixupGAN(keras.Model):
             *self.metrics_variables,
         ]
 
-    def _check_rows(self, shape):
-        expected = tuple(self.generator.output_shape[1:])
-        if len(shape) != len(expected) + 1 or any(
-            None not in (one, other) and one != other
-            for one, other in zip(shape[1:], expected, strict=True)
-        ):
-            raise invalid(
-                "data for `MixupGAN`",
-                expected=f"real rows like the generator's, (B, *{expected})",
-                received=f"shape {shape}",
-                fix="reshape the data, or change the generator's last layer",
-            )
-        if shape[0] == 0:
-            raise invalid(
-                "data for `MixupGAN`",
-                expected="rows for one batch or more",
-                received=f"none: shape {shape}",
-                fix="pass the real rows",
-            )
-
     def get_config(self):
         """Returns the networks, serialized, and the other arguments."""
         serialize = keras.saving.serialize_keras_object
@@ -329,12 +310,7 @@ class MixupGAN(keras.Model):
     @classmethod
     def from_config(cls, config, custom_objects=None):
         """Returns a model made from what `get_config` returned."""
-        config = dict(config)
-        for key in ("generator", "discriminator"):
-            config[key] = keras.saving.deserialize_keras_object(
-                config[key], custom_objects=custom_objects
-            )
-        return cls(**config)
+        return cls(**rebuilt(config, ("generator", "discriminator"), custom_objects))
 
     def get_compile_config(self):
         """Returns both optimizers, serialized."""
@@ -348,57 +324,10 @@ class MixupGAN(keras.Model):
 
     def compile_from_config(self, config):
         """Compiles the model as `get_compile_config` says."""
-        self.compile(
-            **{
-                name: keras.saving.deserialize_keras_object(each)
-                for name, each in config.items()
-            }
-        )
+        self.compile(**rebuilt(config, config))
 
 
 def _grouped(values, groups):
     """Cuts a list into tuples as long as those of `groups`."""
     values = iter(values)
     return tuple([next(values) for _ in group] for group in groups)
-
-
-def _check_networks(generator, discriminator, from_logits):
-    for name, network in (("generator", generator), ("discriminator", discriminator)):
-        if not isinstance(network, keras.Model) or not network.built:
-            raise invalid(
-                f"argument `{name}`",
-                expected="a keras.Model whose shapes are known",
-                received=f"{network!r:.80}",
-                fix="begin it with `keras.Input(shape)`",
-            )
-        for side in ("inputs", "outputs"):
-            if len(getattr(network, side, None) or [None]) != 1:
-                raise invalid(
-                    f"argument `{name}`",
-                    expected="a model of one input and one output",
-                    received=f"{len(getattr(network, side))} {side}",
-                    fix="leave the others out",
-                )
-    if tuple(discriminator.output_shape[1:]) not in ((), (1,)):
-        raise invalid(
-            "argument `discriminator`",
-            expected="one output for each row, (B, 1): how real it is",
-            received=f"outputs of shape {tuple(discriminator.output_shape)}",
-            fix="end it with `keras.layers.Dense(1)`",
-        )
-    made, seen = generator.output_shape, discriminator.input_shape
-    if tuple(made[1:]) != tuple(seen[1:]):
-        raise invalid(
-            "arguments `generator` and `discriminator`",
-            expected=f"a generator of rows that the discriminator takes, {seen}",
-            received=f"a generator of rows {made}",
-            fix="change the last layer of the one or the input of the other",
-        )
-    activation = getattr(discriminator.layers[-1], "activation", None)
-    if from_logits and activation is keras.activations.sigmoid:
-        raise invalid(
-            "argument `discriminator`",
-            expected="logits, since from_logits=True",
-            received="a last layer with a sigmoid",
-            fix="take the sigmoid away, which is more exact, or pass from_logits=False",
-        )

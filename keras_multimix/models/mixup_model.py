@@ -16,6 +16,7 @@ from keras_multimix.models import (
     paired_loss,
     step_kinds,
 )
+from keras_multimix.models.nested_config import rebuilt
 from keras_multimix.paired_labels import PairedLabels
 
 
@@ -279,12 +280,7 @@ class MixupModel(keras.Model):
     @classmethod
     def from_config(cls, config, custom_objects=None):
         """Returns a model made from what `get_config` returned."""
-        config = dict(config)
-        for key in ("base_model", "mixer"):
-            config[key] = keras.saving.deserialize_keras_object(
-                config[key], custom_objects=custom_objects
-            )
-        return cls(**config)
+        return cls(**rebuilt(config, ("base_model", "mixer"), custom_objects))
 
 
 def _weighted(metric, pairs):

@@ -1,0 +1,75 @@
+"""What a GAN's networks and data have to be."""
+
+import keras
+
+from keras_multimix.errors import invalid
+
+
+def check_networks(generator, discriminator, from_logits):
+    """Refuses networks that do not fit each other, as `MixupGAN` says."""
+    for name, network in (("generator", generator), ("discriminator", discriminator)):
+        if not isinstance(network, keras.Model) or not network.built:
+            raise invalid(
+                f"argument `{name}`",
+                expected="a keras.Model whose shapes are known",
+                received=f"{network!r:.80}",
+                fix="begin it with `keras.Input(shape)`",
+            )
+        for side in ("inputs", "outputs"):
+            if len(getattr(network, side, None) or [None]) != 1:
+                raise invalid(
+                    f"argument `{name}`",
+                    expected="a model of one input and one output",
+                    received=f"{len(getattr(network, side))} {side}",
+                    fix="leave the others out",
+                )
+    if tuple(discriminator.output_shape[1:]) not in ((), (1,)):
+        raise invalid(
+            "argument `discriminator`",
+            expected="one output for each row, (B, 1): how real it is",
+            received=f"outputs of shape {tuple(discriminator.output_shape)}",
+            fix="end it with `keras.layers.Dense(1)`",
+        )
+    made, seen = generator.output_shape, discriminator.input_shape
+    if tuple(made[1:]) != tuple(seen[1:]):
+        raise invalid(
+            "arguments `generator` and `discriminator`",
+            expected=f"a generator of rows that the discriminator takes, {seen}",
+            received=f"a generator of rows {made}",
+            fix="change the last layer of the one or the input of the other",
+        )
+    activation = getattr(discriminator.layers[-1], "activation", None)
+    if from_logits and activation is keras.activations.sigmoid:
+        raise invalid(
+            "argument `discriminator`",
+            expected="logits, since from_logits=True",
+            received="a last layer with a sigmoid",
+            fix="take the sigmoid away, which is more exact, or pass from_logits=False",
+        )
+
+
+def check_rows(shape, output_shape):
+    """Refuses data that are not like what the generator makes.
+
+    Args:
+        shape: Of a batch or of all rows.
+        output_shape: Of the generator.
+    """
+    expected = tuple(output_shape[1:])
+    if len(shape) != len(expected) + 1 or any(
+        None not in (one, other) and one != other
+        for one, other in zip(shape[1:], expected, strict=True)
+    ):
+        raise invalid(
+            "data for `MixupGAN`",
+            expected=f"real rows like the generator's, (B, *{expected})",
+            received=f"shape {shape}",
+            fix="reshape the data, or change the generator's last layer",
+        )
+    if shape[0] == 0:
+        raise invalid(
+            "data for `MixupGAN`",
+            expected="rows for one batch or more",
+            received=f"none: shape {shape}",
+            fix="pass the real rows",
+        )
