@@ -58,6 +58,21 @@ def test_readme_commands_are_targets_of_the_makefile():
         assert re.search(rf"^{command}:", makefile, re.MULTILINE)
 
 
+def recipe_commands():
+    """(package, module, rest of the line) of every command that is written down."""
+    paths = [README, ROOT / "recipes/README.md", *(ROOT / "recipes").glob("*.py")]
+    text = "".join(path.read_text() for path in sorted(paths))
+    found = re.findall(r"python -m (recipes|benchmarks)\.(\w+)([^`#)\n]*)", text)
+    return sorted({(*names, rest.strip(" .,;:\"'")) for *names, rest in found})
+
+
+@pytest.mark.parametrize(("package", "name", "rest"), recipe_commands())
+def test_commands_that_are_written_down_are_understood(package, name, rest):
+    module = importlib.import_module(f"{package}.{name}")
+    if hasattr(module, "parse_options"):
+        module.parse_options(rest.split())
+
+
 @pytest.mark.parametrize(
     "path", sorted((ROOT / "keras_multimix").rglob("*.py")), ids=lambda path: path.name
 )
