@@ -138,6 +138,8 @@ def parse_options(arguments=None):
 def _fill_in(options):
     """Settings that follow from others, as the mixup paper chose them."""
     corrupt, few = options.corrupt, (options.corrupt or 0) <= 0.2
+    if options.schedule == "steps" and options.network == "wide_resnet":
+        options.schedule = "steps_of_wide_resnet"
     if options.alpha is None:
         options.alpha = (8.0 if few else 32.0) if corrupt else 1.0
     if options.dropout is None:

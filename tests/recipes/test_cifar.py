@@ -29,6 +29,10 @@ def run(tmp_path, *arguments):
         (["--corrupt", "0.5", "--preset", "paper"], {"alpha": 32.0, "dropout": 0.8}),
         (["--corrupt", "0.8", "--alpha", "1"], {"alpha": 1.0}),
         (
+            ["--preset", "paper", "--network", "wide_resnet"],
+            {"schedule": "steps_of_wide_resnet"},
+        ),
+        (
             ["--preset", "paper"],
             {"epochs": 200, "batch_size": 128, "width": 64, "weight_decay": 1e-4}
             | {"learning_rate": 0.1, "image_size": 32, "train_size": None}
