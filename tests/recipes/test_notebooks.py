@@ -13,7 +13,7 @@ import scipy.io.wavfile
 from recipes.datasets import speech
 
 FOLDER = pathlib.Path(__file__).parents[2] / "recipes" / "notebooks"
-NAMES = ("cifar", "quickstart", "speech", "tabular")
+NAMES = ("cifar", "gan", "quickstart", "speech", "tabular")
 COLAB = "https://colab.research.google.com"
 REPOSITORY = "keras-multimix/keras_multimix"
 # Lines for IPython: `%cd …`, `!git …`.
@@ -29,6 +29,7 @@ SMALL = {
         "METHODS": ["erm"],
         "EPSILONS": [4],
     },
+    "gan": {"EPOCHS": 1, "WIDTH": 8, "SEEDS": 1},
     "speech": {
         "TRAIN_SIZE": 20,
         "TEST_SIZE": 20,
@@ -162,6 +163,13 @@ def test_cifar(folder, monkeypatch, rng):
     assert [record["method"] for record in scope["records"]] == ["erm"]
     assert set(scope["networks"]) == {"erm", "mixup"}
     assert len(scope["errors"]) == 1
+
+
+@pytest.mark.slow
+def test_gan(folder, monkeypatch):
+    scope = run("gan", SMALL["gan"], monkeypatch)
+    assert [record["method"] for record in scope["records"]] == ["gan", "mixup_gan"]
+    assert len(scope["means"]) == 5
 
 
 @pytest.mark.slow
