@@ -94,7 +94,7 @@ def report_and_draw(records, options):
 
     example = options.output / "interpolations.png"
     walk.save_example_walk(example, options.num_interpolations)
-    title = f"digits, {options.train_size} training images, {options.backend}"
+    title = f"{options.train_size} training images, {options.backend}"
     report.print_report(records, title, options.output, figures=[example])
 
 

@@ -101,7 +101,7 @@ def report_and_draw(records, options):
     from recipes import report
 
     title = (
-        f"{options.dataset}, {options.epochs} epochs, α = {options.alpha:g}, "
+        f"{options.epochs} epochs, α = {options.alpha:g}, "
         f"K = {options.num_interpolations}, {options.backend}"
     )
     report.print_report(records, title, options.output, reference="mixup")

@@ -30,6 +30,9 @@ def select_backend(name):
     os.environ["KERAS_BACKEND"] = name
     # TensorFlow, when installed, is loaded beside any backend and logs at import.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if name != "tensorflow":
+        # Its note on oneDNN comes whatever the level; there it also makes it fast.
+        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     keras = importlib.import_module("keras")
     if keras.config.backend() != name:
         raise ValueError(
