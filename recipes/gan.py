@@ -5,7 +5,8 @@
     python -m recipes.gan --robustness               # learning rates and depths
     python -m recipes.gan --dataset fashion_mnist --data-dir DIR
 
-What to expect: the table in recipes/README.md.
+An epoch is 100 iterations. Its tables have not been measured yet, so there is no number
+to expect.
 """
 
 from recipes.options import integer_from, number_from, one_of, option_parser, parse
