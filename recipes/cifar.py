@@ -7,8 +7,8 @@
     python -m recipes.cifar --data-dir DIR --preset paper             # needs a GPU
 
 `--backend tensorflow` is the fastest on a CPU. The preset `quick`, a narrow net on 2000
-small images, takes two to five minutes a run on one core. What to expect of it: mixup errs as
-often as plain training or more, with a lower likelihood loss and a far better
+small images, takes two to five minutes a run on one core. What to expect of it: mixup
+errs as often as plain training or more, with a lower likelihood loss and a far better
 calibration; multi-mix errs less than mixup, as many fresh pairs still less.
 """
 
@@ -266,7 +266,7 @@ def main(arguments=None):
 
 def report_and_draw(records, options):
     """Prints the tables and draws the figures."""
-    from recipes import report, robustness
+    from recipes import report
 
     title = (
         f"{options.network}, {options.epochs} epochs, α = {options.alpha:g}, "
@@ -278,8 +278,8 @@ def report_and_draw(records, options):
         records,
         title,
         options.output,
-        columns=robustness.CORRUPT_COLUMNS if options.corrupt else robustness.COLUMNS,
-        more_columns=robustness.more_columns(records),
+        columns=report.CORRUPT_COLUMNS if options.corrupt else report.LAST_COLUMNS,
+        more_columns=report.known_columns(records, report.MORE_COLUMNS),
         reference="erm",
         by_rank=options.ablation,
     )

@@ -1,21 +1,20 @@
 """What the GAN recipe prints and draws."""
 
 import numpy as np
-from rich.table import Table
 
 from recipes import gan_samples
 from recipes.datasets.points import MIXTURES
-from recipes.report import by_method, console, mean_and_std, values
+from recipes.report import by_method, console, known_columns, measures_table
 from recipes.runner import Run
 
+# name in the records, heading, factor, decimals; points have all, images the last three
 _COLUMNS = (
     ("modes", "modes covered", 1, 1),
     ("even_modes", "evenly", 1, 1),
     ("good_share", "good samples %", 100, 1),
-)
-_LOSSES = (
     ("discriminator_loss", "d loss", 1, 3),
     ("generator_loss", "g loss", 1, 3),
+    ("seconds", "s/run", 1, 0),
 )
 
 
@@ -31,9 +30,9 @@ def print_report(records, title, options):
     files = [options.output / "results.json", options.output / "results.csv"]
     for dataset in dict.fromkeys(record["dataset"] for record in records):
         own = [record for record in records if record["dataset"] == dataset]
-        out.print(_table(own, f"{dataset}: {title}"))
-        path = options.output / f"samples_{dataset.replace(', ', '_')}.png"
-        path = path.with_name(path.name.replace(" ", "_"))
+        columns = known_columns(own, _COLUMNS)
+        out.print(measures_table(own, f"{dataset}: {title}", columns))
+        path = options.output / f"samples_{gan_samples.file_name(dataset)}.png"
         _draw(own, options.output).savefig(path, dpi=100)
         files.append(path)
     out.print(
@@ -42,24 +41,6 @@ def print_report(records, title, options):
         f"good samples: their share of {gan_samples.NUM_JUDGED}."
     )
     out.print("Files:", ", ".join(map(str, files)), soft_wrap=True)
-
-
-def _table(records, title):
-    table = Table(title=title)
-    table.add_column("method", no_wrap=True)
-    table.add_column("seeds", justify="right")
-    known = records[0]["metrics"]
-    columns = [each for each in (*_COLUMNS, *_LOSSES) if each[0] in known]
-    columns.append(("seconds", "s/run", 1, 0))
-    for _, heading, _, _ in columns:
-        table.add_column(heading, justify="right", no_wrap=True)
-    for name, rows in by_method(records).items():
-        cells = [
-            mean_and_std(factor * values(rows, metric), decimals)
-            for metric, _, factor, decimals in columns
-        ]
-        table.add_row(name, str(len(rows)), *cells)
-    return table
 
 
 def _draw(records, folder):

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from recipes.datasets.points import MIXTURES
+from recipes.whole_files import written_whole
 
 NUM_SHOWN = 512
 NUM_JUDGED = 2_500  # as VEEGAN's experiments judged them (arXiv 1705.07761)
@@ -98,19 +99,20 @@ class Batches(keras.utils.PyDataset):
         return (self.source.batch(self.batch_size, generator),)
 
 
+def file_name(text):
+    """A text such as the name of a data set, without what file names had better not."""
+    return text.replace(", ", "_").replace(" ", "_")
+
+
 def path_of(folder, run):
     """Where the samples of a run are."""
-    name = "_".join(map(str, run)).replace(", ", "_").replace(" ", "_")
-    return folder / "samples" / f"{name}.npz"
+    return folder / "samples" / f"{file_name('_'.join(map(str, run)))}.npz"
 
 
 def save(folder, run, snapshots):
     """Writes samples, a dict iteration -> array, whole or not at all."""
-    path = path_of(folder, run)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".unfinished.npz")
-    np.savez_compressed(temporary, **{str(k): v for k, v in snapshots.items()})
-    temporary.replace(path)
+    with written_whole(path_of(folder, run)) as path:
+        np.savez_compressed(path, **{str(k): v for k, v in snapshots.items()})
 
 
 def load(folder, run):

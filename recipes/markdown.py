@@ -10,14 +10,15 @@ import argparse
 import json
 from pathlib import Path
 
-from recipes import report, robustness
+from recipes import report
+from recipes.results import with_nan
 
 _KNOWN = {
     each[0]: each
     for each in (
         *report.COLUMNS,
-        *robustness.CORRUPT_COLUMNS,
-        *robustness.MORE_COLUMNS,
+        *report.CORRUPT_COLUMNS,
+        *report.MORE_COLUMNS,
         ("seconds", "s/run", 1, 1),
     )
 }
@@ -33,16 +34,13 @@ def table(records, columns, reference="erm"):
     """
     methods = report.by_method(records)
     known = methods.get(reference, [])
-    heads = ["method", "seeds", *(_KNOWN[name][1] for name in columns)]
+    shown = [_KNOWN[name] for name in columns]
+    heads = ["method", "seeds", *(heading for _, heading, _, _ in shown)]
     if known:
         heads += [f"below {reference}", "p"]
     lines = [heads, ["---"] * len(heads)]
     for method, rows in methods.items():
-        cells = [f"`{method}`", str(len(rows))]
-        for name in columns:
-            _, _, factor, decimals = _KNOWN[name]
-            numbers = factor * report.values(rows, name)
-            cells.append(report.mean_and_std(numbers, decimals))
+        cells = [f"`{method}`", str(len(rows)), *report.cells(rows, shown)]
         if known and method != reference:
             cells.append(report.seeds_below(rows, known, columns[0]))
             cells.append(report.p_value(rows, known, columns[0]))
@@ -58,7 +56,7 @@ def main(arguments=None):
     parser.add_argument("results", type=Path, help="a results.json")
     parser.add_argument("--columns", nargs="+", choices=_KNOWN, metavar="METRIC")
     options = parser.parse_args(arguments)
-    records = json.loads(options.results.read_text(encoding="utf-8"))
+    records = with_nan(json.loads(options.results.read_text(encoding="utf-8")))
     columns = options.columns or [name for name, *_ in report.COLUMNS]
     for dataset in dict.fromkeys(record["dataset"] for record in records):
         own = [record for record in records if record["dataset"] == dataset]

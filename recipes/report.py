@@ -13,6 +13,23 @@ COLUMNS = (
     ("nll", "NLL", 1, 3),
     ("ece", "ECE %", 100, 1),
 )
+# The test error as the median over the last epochs, as the mixup paper reports it.
+LAST_COLUMNS = (("last_error", "test error %", 100, 2), *COLUMNS[1:])
+CORRUPT_COLUMNS = (
+    ("last_error", "last error %", 100, 2),
+    ("best_error", "best error %", 100, 2),
+    *COLUMNS[1:],
+)
+MORE_COLUMNS = (
+    ("train_error", "train error %", 100, 2),
+    ("train_error_corrupted", "on the labels learned %", 100, 2),
+    ("profile_misses", "between samples: misses %", 100, 2),
+    ("profile_gradient", "and gradient", 1, 3),
+    ("fgsm_error", "FGSM error %", 100, 1),
+    ("ifgsm_error", "I-FGSM error %", 100, 1),
+    ("fgsm_black_box_error", "black box: FGSM %", 100, 1),
+    ("ifgsm_black_box_error", "I-FGSM %", 100, 1),
+)
 
 
 def by_method(records):
@@ -41,6 +58,19 @@ def mean_and_std(numbers, decimals):
     if len(numbers) < 2:
         return mean
     return f"{mean} ± {np.std(numbers, ddof=1):.{decimals}f}"
+
+
+def cells(records, columns):
+    """One method's text under each of `columns`: mean ± std over its records."""
+    return [
+        mean_and_std(factor * values(records, metric), decimals)
+        for metric, _, factor, decimals in columns
+    ]
+
+
+def known_columns(records, columns):
+    """Those of `columns` that the records have."""
+    return [each for each in columns if each[0] in records[0]["metrics"]]
 
 
 def paired(records, reference, metric="test_error"):
@@ -80,15 +110,12 @@ def results_table(records, title, columns=COLUMNS):
         table.add_column("beats erm", justify="right")
     table.add_column("s/run", justify="right", no_wrap=True)
     for name, rows in methods.items():
-        cells = [
-            mean_and_std(factor * values(rows, metric), decimals)
-            for metric, _, factor, decimals in columns
-        ]
+        row = cells(rows, columns)
         if "erm" in methods:
             better = seeds_below(rows, methods["erm"], columns[0][0])
-            cells.append("" if name == "erm" else better)
+            row.append("" if name == "erm" else better)
         table.add_row(
-            name, str(len(rows)), *cells, f"{np.median(values(rows, 'seconds')):.1f}"
+            name, str(len(rows)), *row, f"{np.median(values(rows, 'seconds')):.1f}"
         )
     return table
 
@@ -97,14 +124,11 @@ def measures_table(records, title, columns):
     """A `rich` table of further measures: one row a method, mean ± std."""
     table = Table(title=title)
     table.add_column("method", no_wrap=True)
+    table.add_column("seeds", justify="right", no_wrap=True)
     for _, heading, _, _ in columns:
         table.add_column(heading, justify="right")
     for name, rows in by_method(records).items():
-        cells = [
-            mean_and_std(factor * values(rows, metric), decimals)
-            for metric, _, factor, decimals in columns
-        ]
-        table.add_row(name, *cells)
+        table.add_row(name, str(len(rows)), *cells(rows, columns))
     return table
 
 

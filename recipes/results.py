@@ -4,6 +4,8 @@ import csv
 import json
 import math
 
+from recipes.whole_files import written_whole
+
 _KEYS = ("recipe", "dataset", "method", "seed", "backend", "epochs", "metrics")
 # Options that change where a run is written or what else is run, not the run itself.
 _NOT_SETTINGS = {"output", "data_dir", "methods", "seeds", "dataset", "datasets"}
@@ -64,7 +66,7 @@ class Results:
 
     def _read(self):
         try:
-            records = _with_nan(json.loads(self.path.read_text(encoding="utf-8")))
+            records = with_nan(json.loads(self.path.read_text(encoding="utf-8")))
         except (ValueError, OSError) as error:
             raise self._unreadable(error) from error
         is_list = isinstance(records, list)
@@ -107,7 +109,8 @@ class Results:
             for r in self.records
         ]
         columns = list(dict.fromkeys(name for row in rows for name in row))
-        with self.path.with_suffix(".csv").open("w", newline="") as file:
+        table = self.path.with_suffix(".csv")
+        with written_whole(table) as path, path.open("w", newline="") as file:
             writer = csv.DictWriter(file, columns)
             writer.writeheader()
             writer.writerows(rows)
@@ -119,10 +122,8 @@ def _listed(settings, names):
 
 def write_whole(path, text):
     """Writes a text file, whole or not at all."""
-    # A rename is atomic: who reads during a long run never sees half a file.
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    with written_whole(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def without_nan(value):
@@ -134,10 +135,10 @@ def without_nan(value):
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-def _with_nan(value):
+def with_nan(value):
     """The opposite for measured numbers; settings may well be None."""
     if isinstance(value, dict):
-        return {k: v if k == "settings" else _with_nan(v) for k, v in value.items()}
+        return {k: v if k == "settings" else with_nan(v) for k, v in value.items()}
     if isinstance(value, list):
-        return [_with_nan(v) for v in value]
+        return [with_nan(v) for v in value]
     return math.nan if value is None else value

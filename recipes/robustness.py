@@ -10,37 +10,14 @@ from keras_multimix.evaluation import (
     interpolation_profile,
     iterative_fgsm,
 )
-from recipes import report
 from recipes.curves import predict
 from recipes.measures import error_rate
+from recipes.whole_files import written_whole
 
 OTHER_SEED = 1000  # far from the seeds of the runs: the source is another network
 # The iterative one takes ten steps, as in the mixup paper.
 _ATTACKS = {"fgsm": fgsm, "ifgsm": partial(iterative_fgsm, steps=10)}
 _NUM_PAIRS = 500
-# name in the records, heading, factor, decimals; as `recipes.report.COLUMNS`. The test
-# error is the median over the last epochs, as the mixup paper reports it.
-COLUMNS = (("last_error", "test error %", 100, 2), *report.COLUMNS[1:])
-CORRUPT_COLUMNS = (
-    ("last_error", "last error %", 100, 2),
-    ("best_error", "best error %", 100, 2),
-    *report.COLUMNS[1:],
-)
-MORE_COLUMNS = (
-    ("train_error", "train error %", 100, 2),
-    ("train_error_corrupted", "on the labels learned %", 100, 2),
-    ("profile_misses", "between samples: misses %", 100, 2),
-    ("profile_gradient", "and gradient", 1, 3),
-    ("fgsm_error", "FGSM error %", 100, 1),
-    ("ifgsm_error", "I-FGSM error %", 100, 1),
-    ("fgsm_black_box_error", "black box: FGSM %", 100, 1),
-    ("ifgsm_black_box_error", "I-FGSM %", 100, 1),
-)
-
-
-def more_columns(records):
-    """The columns of the second table, for what the records hold."""
-    return [each for each in MORE_COLUMNS if each[0] in records[0]["metrics"]]
 
 
 def train_errors(network, split, labels, corrupted):
@@ -98,11 +75,8 @@ def source_network(path, train, build):
         network.load_weights(path)
         return network
     network = train()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Under another name first: an interruption leaves nothing that looks whole.
-    temporary = path.with_name(f"unfinished_{path.name}")
-    network.save_weights(temporary)
-    temporary.replace(path)
+    with written_whole(path) as temporary:
+        network.save_weights(temporary)
     return network
 
 
