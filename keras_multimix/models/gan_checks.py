@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_multimix.batches import same_shape
 from keras_multimix.errors import invalid
 
 
@@ -56,10 +57,7 @@ def check_rows(shape, output_shape):
         output_shape: Of the generator.
     """
     expected = tuple(output_shape[1:])
-    if len(shape) != len(expected) + 1 or any(
-        None not in (one, other) and one != other
-        for one, other in zip(shape[1:], expected, strict=True)
-    ):
+    if not same_shape(shape, (None, *expected)):
         raise invalid(
             "data for `MixupGAN`",
             expected=f"real rows like the generator's, (B, *{expected})",

@@ -4,6 +4,8 @@ Keras moves the values of a model's variables into the state of a compiled step 
 it trains.
 """
 
+import contextlib
+
 import keras
 
 
@@ -41,6 +43,19 @@ class Snapshot:
     def take(self, variables):
         """Remembers variables with the values that they have now."""
         self._values = [(variable, variable.value) for variable in variables]
+
+    @contextlib.contextmanager
+    def guarding(self, model):
+        """Leaves a model that failed in the block as it was able to train before."""
+        try:
+            yield
+        except BaseException:
+            self.restore_lost()
+            # A step whose first trace failed cannot be traced again on TensorFlow.
+            model.train_function = None
+            raise
+        finally:
+            self.clear()
 
     def restore_lost(self):
         """Gives variables that are empty now the values that they had."""

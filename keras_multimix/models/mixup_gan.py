@@ -169,15 +169,8 @@ class MixupGAN(keras.Model):
             callbacks[0].every_batch = any(
                 isinstance(getattr(each, "save_freq", None), int) for each in others
             )
-        try:
+        with self._before_training.guarding(self):
             return super().fit(x, *args, callbacks=callbacks, **kwargs)
-        except BaseException:
-            self._before_training.restore_lost()
-            # A step whose first trace failed cannot be traced again on TensorFlow.
-            self.train_function = None
-            raise
-        finally:
-            self._before_training.clear()
 
     def make_train_function(self, force=False):
         """Compiles the training step, with the arguments of `keras.Model`'s."""
@@ -239,13 +232,14 @@ class MixupGAN(keras.Model):
                 variables,
             )
         state = random_state.state_at(self.random_state, None)
+        mixes = self.generator_loss == "min_max"
         of_generator = descent.descend(
             lambda: gan_losses.generator_loss(
                 self.generator_loss,
                 self._logits,
                 real,
                 self.generator(self._latent_for(state, real), training=True),
-                self._coefficients(state, real),
+                self._coefficients(state, real) if mixes else None,
             ),
             self.generator.trainable_variables,
             self.optimizer.generator,

@@ -120,14 +120,9 @@ class MixupModel(keras.Model):
         if y is None and _is_arrays(x):
             raise _no_targets()
         try:
-            return super().fit(x, y, *args, **kwargs)
-        except BaseException:
-            self._before_training.restore_lost()
-            # A step whose first trace failed cannot be traced again on TensorFlow.
-            self.train_function = None
-            raise
+            with self._before_training.guarding(self):
+                return super().fit(x, y, *args, **kwargs)
         finally:
-            self._before_training.clear()
             # What a schedule has set does not outlast the training, however it ended.
             self.mixing = True
             if getattr(self.mixer, "alpha_is_variable", False):
