@@ -25,11 +25,11 @@ METHODS = {
 DATASETS = ("ring", "grid", "fashion_mnist")
 PRESETS = {
     "quick": (
-        "networks of 3 × 128, 5 000 iterations, 5 seeds",
-        {"width": 128, "epochs": 50, "seeds": 5},
+        "networks of 3 × 128, 20 000 iterations of 5 + 1 steps, 5 seeds",
+        {"width": 128, "epochs": 200, "seeds": 5},
     ),
     "paper": (
-        "mixup's: networks of 3 × 512, 20 000 iterations of 5 + 1 steps",
+        "mixup's: networks of 3 × 512, 20 000 iterations, one seed",
         {"width": 512, "epochs": 200, "seeds": 1},
     ),
 }

@@ -57,12 +57,12 @@ def _draw(records, folder):
     figure = Figure((2.1 * shape[1], 2.2 * shape[0]), layout="constrained")
     panels = figure.subplots(*shape, squeeze=False)
     mixture = MIXTURES.get(records[0]["dataset"].split(",")[0])
+    for panel, iteration in zip(panels[0], iterations, strict=True):
+        panel.set_title(f"{iteration} iterations", fontsize=10)
     for line, (name, taken) in zip(panels, samples.items(), strict=True):
         line[0].set_ylabel(name)
         for panel, iteration in zip(line, iterations, strict=True):
             panel.set(xticks=[], yticks=[])
-            if line is panels[0]:
-                panel.set_title(f"{iteration} iterations", fontsize=10)
             if mixture is None:
                 panel.imshow(_tiled(taken[iteration]), cmap="gray", vmin=-1, vmax=1)
             else:
