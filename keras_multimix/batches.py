@@ -49,14 +49,23 @@ class Batch:
 
 def leaves_of(structure):
     """Returns the arrays of a nested structure, without its Nones."""
+    if _is_leaf(structure):
+        return [structure]
     return [leaf for leaf in tree.flatten(structure) if leaf is not None]
 
 
 def map_leaves(function, *structures):
     """Maps a function over the arrays of structures; None stays None."""
+    if _is_leaf(structures[0]):
+        return function(*structures)
     return tree.map_structure(
         lambda *leaves: None if leaves[0] is None else function(*leaves), *structures
     )
+
+
+def _is_leaf(structure):
+    # Walking over a tree of one array costs as much as mixing a small one.
+    return hasattr(structure, "shape") and hasattr(structure, "dtype")
 
 
 def split(x, y=None, sample_weight=None):

@@ -1,14 +1,12 @@
 """Mixing itself: pure functions of rows, partners and coefficients, nothing random.
 
 Every function works on one tensor whose axis 0 is the batch and takes the namespace
-`ops` that holds it. Mixed rows are pair-major: row `i * K + k` is pair i at its k-th
+`ops` that holds it. The partner of row i is row `rows[i]` of `others`, or row i where
+`rows` is None. Mixed rows are pair-major: row `i * K + k` is pair i at its k-th
 coefficient.
 """
 
-
-def take_rows(x, rows, ops):
-    """Returns the rows of `x` with the numbers `rows`."""
-    return ops.take(x, rows, axis=0)
+from keras_multimix import fused
 
 
 def repeat_rows(x, times, ops):
@@ -16,41 +14,42 @@ def repeat_rows(x, times, ops):
     return x if times == 1 else ops.repeat(x, times, axis=0)
 
 
-def interpolate(x, partner_x, coefficients, dtype, ops):
+def take_rows(x, rows, ops):
+    """Returns the rows of `x` with the numbers `rows`, or `x` itself for None."""
+    return x if rows is None else ops.take(x, rows, axis=0)
+
+
+def interpolate(x, others, rows, coefficients, dtype, ops):
     """Mixes each row with its partner's at each of its K coefficients.
 
     Args:
         x: Numeric tensor of shape `(B, ...)`.
-        partner_x: Tensor like `x`; row i is the partner of row i.
+        others: Tensor that holds the partners, of the same trailing shape.
+        rows: int32 tensor of shape `(B,)`, the partners' rows; or None.
         coefficients: float32 tensor of shape `(B, K)`, λ in [0, 1].
         dtype: dtype of the result. The arithmetic is never below float32.
         ops: The namespace of all three.
 
     Returns:
-        `λ * x + (1 - λ) * partner_x`, of shape `(B * K, ...)` and dtype `dtype`.
+        `λ * x + (1 - λ) * others[rows]`, of shape `(B * K, ...)` and dtype `dtype`.
     """
     at_least_float32 = "float32" if dtype in ("float16", "bfloat16") else dtype
-    x = ops.cast(x, at_least_float32)
-    partner_x = ops.cast(partner_x, at_least_float32)
+    own = ops.cast(x, at_least_float32)
+    others = own if others is x else ops.cast(others, at_least_float32)
     weights = ops.cast(coefficients, at_least_float32)
-    num_interpolations = coefficients.shape[1]
-    trailing = (1,) * (len(x.shape) - 1)
-    if num_interpolations == 1:
-        weights = ops.reshape(weights, (-1, *trailing))
-        mixed = weights * x + (1.0 - weights) * partner_x
-    else:
-        weights = ops.reshape(weights, (-1, num_interpolations, *trailing))
-        mixed = weights * x[:, None] + (1.0 - weights) * partner_x[:, None]
+    mixed = fused.combine(own, others, rows, weights, ops)
+    if coefficients.shape[1] > 1:
         mixed = ops.reshape(mixed, (-1, *ops.shape(x)[1:]))
     return ops.cast(mixed, dtype)
 
 
-def paste(x, partner_x, boxes, axes, ops):
+def paste(x, others, rows, boxes, axes, ops):
     """Cuts K boxes out of each row and pastes the partner's pixels there.
 
     Args:
         x: Tensor of shape `(B, ...)` with spatial axes.
-        partner_x: Tensor like `x`; row i is the partner of row i.
+        others: Tensor that holds the partners, of the same trailing shape.
+        rows: int32 tensor of shape `(B,)`, the partners' rows; or None.
         boxes: int32 tensor of shape `(B, K, 4)`: top, left, height, width in pixels.
         axes: The numbers of the row and the column axis of `x`.
         ops: The namespace of all three.
@@ -69,7 +68,7 @@ def paste(x, partner_x, boxes, axes, ops):
         size = ops.reshape(boxes[:, :, number + 2], edges)
         along = (pixels >= start) & (pixels < start + size)
         inside = along if inside is None else inside & along
-    mixed = ops.where(inside, partner_x[:, None], x[:, None])
+    mixed = ops.where(inside, take_rows(others, rows, ops)[:, None], x[:, None])
     return ops.reshape(mixed, (-1, *ops.shape(x)[1:]))
 
 

@@ -277,17 +277,24 @@ def _in_stateless_scope():
     return probe.original_scope is not None
 
 
+def in_tensorflow_graph():
+    """Whether TensorFlow is building a graph."""
+    tf = _imported_tensorflow()
+    return tf is not None and tf.inside_function()
+
+
 def in_graph_beside_state():
     """Whether TensorFlow is building a graph that cannot hold a layer's state well.
 
     A `tf.data` pipeline runs its functions from many threads, outside of any training
     step; and under another backend no TensorFlow graph knows the backend's variables.
     """
-    tf = _imported_tensorflow()
-    if tf is None or not tf.inside_function():
+    if not in_tensorflow_graph():
         return False
     if keras.backend.backend() != "tensorflow":
         return True
+    import tensorflow as tf
+
     graph = tf.compat.v1.get_default_graph()
     while graph is not None:
         if getattr(graph, "name", "").startswith("Dataset_"):

@@ -4,18 +4,14 @@ import numpy as np
 
 from recipes import gan_samples
 from recipes.datasets.points import MIXTURES
-from recipes.report import by_method, console, known_columns, measures_table
-from recipes.runner import Run
-
-# name in the records, heading, factor, decimals; points have all, images the last three
-_COLUMNS = (
-    ("modes", "modes covered", 1, 1),
-    ("even_modes", "evenly", 1, 1),
-    ("good_share", "good samples %", 100, 1),
-    ("discriminator_loss", "d loss", 1, 3),
-    ("generator_loss", "g loss", 1, 3),
-    ("seconds", "s/run", 1, 0),
+from recipes.report import (
+    GAN_COLUMNS,
+    by_method,
+    console,
+    known_columns,
+    measures_table,
 )
+from recipes.runner import Run
 
 
 def print_report(records, title, options):
@@ -30,7 +26,7 @@ def print_report(records, title, options):
     files = [options.output / "results.json", options.output / "results.csv"]
     for dataset in dict.fromkeys(record["dataset"] for record in records):
         own = [record for record in records if record["dataset"] == dataset]
-        columns = known_columns(own, _COLUMNS)
+        columns = known_columns(own, GAN_COLUMNS)
         out.print(measures_table(own, f"{dataset}: {title}", columns))
         path = options.output / f"samples_{gan_samples.file_name(dataset)}.png"
         _draw(own, options.output).savefig(path, dpi=100)

@@ -19,6 +19,7 @@ _KNOWN = {
         *report.COLUMNS,
         *report.CORRUPT_COLUMNS,
         *report.MORE_COLUMNS,
+        *report.GAN_COLUMNS,
         ("seconds", "s/run", 1, 1),
     )
 }
@@ -54,14 +55,16 @@ def main(arguments=None):
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("results", type=Path, help="a results.json")
-    parser.add_argument("--columns", nargs="+", choices=_KNOWN, metavar="METRIC")
+    add = parser.add_argument
+    add("--columns", nargs="+", choices=_KNOWN, metavar="METRIC")
+    add("--reference", default="erm", metavar="METHOD", help="to compare with")
     options = parser.parse_args(arguments)
     records = with_nan(json.loads(options.results.read_text(encoding="utf-8")))
     columns = options.columns or [name for name, *_ in report.COLUMNS]
     for dataset in dict.fromkeys(record["dataset"] for record in records):
         own = [record for record in records if record["dataset"] == dataset]
         print(f"\n{dataset}:\n")
-        print("\n".join(table(own, columns)))
+        print("\n".join(table(own, columns, options.reference)))
 
 
 if __name__ == "__main__":

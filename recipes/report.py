@@ -30,6 +30,15 @@ MORE_COLUMNS = (
     ("fgsm_black_box_error", "black box: FGSM %", 100, 1),
     ("ifgsm_black_box_error", "I-FGSM %", 100, 1),
 )
+# Points have all, images the last three.
+GAN_COLUMNS = (
+    ("modes", "modes covered", 1, 1),
+    ("even_modes", "evenly", 1, 1),
+    ("good_share", "good samples %", 100, 1),
+    ("discriminator_loss", "d loss", 1, 3),
+    ("generator_loss", "g loss", 1, 3),
+    ("seconds", "s/run", 1, 0),
+)
 
 
 def by_method(records):

@@ -62,8 +62,13 @@ def recipe_commands():
     """(package, module, rest of the line) of every command that is written down."""
     paths = [README, ROOT / "recipes/README.md", *(ROOT / "recipes").glob("*.py")]
     text = "".join(path.read_text() for path in sorted(paths))
-    found = re.findall(r"python -m (recipes|benchmarks)\.(\w+)([^`#)\n]*)", text)
-    return sorted({(*names, rest.strip(" .,;:\"'")) for *names, rest in found})
+    found = re.findall(r"python -m (recipes|benchmarks)(?:\.(\w+)| )([^`#)\n]*)", text)
+    return sorted(
+        {
+            (package, name or "__main__", rest.strip(" .,;:\"'"))
+            for package, name, rest in found
+        }
+    )
 
 
 @pytest.mark.parametrize(("package", "name", "rest"), recipe_commands())

@@ -7,65 +7,60 @@ from keras_multimix.batches import Batch, map_leaves
 from keras_multimix.paired_labels import PairedLabels
 
 
-def take_partners(batch, rows, ops):
-    """Returns the `Batch` of the partners' rows.
-
-    Args:
-        batch: The `Batch` that holds them.
-        rows: Their row numbers.
-        ops: The namespace of both.
-    """
-    return map_batch(lambda leaf: mixing.take_rows(leaf, rows, ops), batch)
-
-
 def map_batch(function, batch):
     """Maps a function over the arrays of all parts of a `Batch`."""
     return Batch(*(map_leaves(function, part) for part in batch.parts), batch.pack)
 
 
-def mix(layer, batch, partners, transformation, ops):
+def mix(layer, batch, others, transformation, ops):
     """Mixes all parts of a batch.
 
     Args:
         layer: The `PairMixingLayer` that says how.
         batch: The `Batch`.
-        partners: The `Batch` of the partners' rows.
-        transformation: A dict of tensors, as `drawing.draw` returns it.
+        others: The `Batch` that holds the partners, in the rows that the
+            transformation names.
+        transformation: A dict of tensors, as `drawing.draw` returns it; its
+            `"partner"` may be None, for row i.
         ops: The namespace of all three.
 
     Returns:
         The mixed batch, in the structure of the caller's.
     """
     weights = label_coefficients(layer, transformation, ops)
+    rows = transformation["partner"]
 
-    def mix_label(leaf, partner_leaf):
-        own = labels.encode(leaf, layer.num_classes, ops, batch.inputs)
-        other = labels.encode(partner_leaf, layer.num_classes, ops, batch.inputs)
+    def encode(leaf):
+        return labels.encode(leaf, layer.num_classes, ops, batch.inputs)
+
+    def mix_label(leaf, other):
+        own = encode(leaf)
+        other = own if other is leaf else encode(other)
         dtype = labels.mixed_dtype(own)
         if layer.is_spatial(leaf, batch):
             return layer.mix_rows(own, other, transformation, dtype, ops)
-        return mixing.interpolate(own, other, weights, dtype, ops)
+        return mixing.interpolate(own, other, rows, weights, dtype, ops)
 
-    def mix_weight(leaf, partner_leaf):
+    def mix_weight(leaf, other):
         dtype = labels.mixed_dtype(leaf)
-        return mixing.interpolate(leaf, partner_leaf, weights, dtype, ops)
+        return mixing.interpolate(leaf, other, rows, weights, dtype, ops)
 
     return batch.pack(
-        mix_inputs(layer, batch.inputs, partners.inputs, transformation, ops),
-        map_leaves(mix_label, batch.labels, partners.labels),
-        map_leaves(mix_label, batch.masks, partners.masks),
-        map_leaves(mix_weight, batch.sample_weight, partners.sample_weight),
+        mix_inputs(layer, batch.inputs, others.inputs, transformation, ops),
+        map_leaves(mix_label, batch.labels, others.labels),
+        map_leaves(mix_label, batch.masks, others.masks),
+        map_leaves(mix_weight, batch.sample_weight, others.sample_weight),
     )
 
 
-def mix_inputs(layer, inputs, partner_inputs, transformation, ops):
-    """Mixes a structure of inputs, or of hidden features, with that of the partners."""
+def mix_inputs(layer, inputs, others, transformation, ops):
+    """Mixes a structure of inputs, or of hidden features, with rows of another."""
 
-    def mix_input(leaf, partner_leaf):
+    def mix_input(leaf, other):
         dtype = input_dtype(layer, leaf)
-        return layer.mix_rows(leaf, partner_leaf, transformation, dtype, ops)
+        return layer.mix_rows(leaf, other, transformation, dtype, ops)
 
-    return map_leaves(mix_input, inputs, partner_inputs)
+    return map_leaves(mix_input, inputs, others)
 
 
 def pair_labels(layer, batch, partners, transformation, ops):
@@ -74,13 +69,14 @@ def pair_labels(layer, batch, partners, transformation, ops):
     Args:
         layer: The `PairMixingLayer` that says how.
         batch: The `Batch`; its inputs are those that are mixed.
-        partners: The `Batch` of the partners' rows.
+        partners: The `Batch` of the partners, row i that of row i.
         transformation: A dict of tensors, as `drawing.draw` returns it.
         ops: The namespace of all three.
 
     Returns:
         A `PairedLabels` without its `scale`.
     """
+    in_order = transformation | {"partner": None}
 
     def repeat(leaf):
         return mixing.repeat_rows(leaf, layer.num_interpolations, ops)
@@ -90,7 +86,7 @@ def pair_labels(layer, batch, partners, transformation, ops):
             return repeat(leaf)
         # A pixel of a pasted mask has one label, whichever side of the pair asks.
         dtype = batches.dtype_of(leaf)
-        return layer.mix_rows(leaf, partner_leaf, transformation, dtype, ops)
+        return layer.mix_rows(leaf, partner_leaf, in_order, dtype, ops)
 
     def partner_or_mask(leaf, partner_leaf):
         if not layer.is_spatial(leaf, batch):
@@ -112,7 +108,12 @@ def first_pairs(layer, structure, num_rows, ops):
     if not layer.keep_batch_size:
         return structure
     count = num_pairs(layer, num_rows, ops)
-    return map_leaves(lambda leaf: leaf[:count] if len(leaf.shape) else leaf, structure)
+
+    def first(leaf):
+        # A transformation has parts without rows: a choice, and no partners at all.
+        return leaf if leaf is None or not len(leaf.shape) else leaf[:count]
+
+    return map_leaves(first, structure)
 
 
 def num_pairs(layer, num_rows, ops=None):

@@ -117,11 +117,11 @@ class CutMix(PairMixingLayer):
             "boxes": ops.concatenate(boxes, axis=2),
         }
 
-    def mix_rows(self, leaf, partner_leaf, transformation, dtype, ops):
+    def mix_rows(self, leaf, others, transformation, dtype, ops):
         """Returns the rows with their partners' boxes pasted in."""
-        boxes = transformation["boxes"]
-        axes = self._axes(leaf)
-        return ops.cast(mixing.paste(leaf, partner_leaf, boxes, axes, ops), dtype)
+        rows, boxes = transformation["partner"], transformation["boxes"]
+        mixed = mixing.paste(leaf, others, rows, boxes, self._axes(leaf), ops)
+        return ops.cast(mixed, dtype)
 
     def transformation_shapes(self, num_rows):
         """Returns the shapes of a transformation's entries for a batch of B rows."""

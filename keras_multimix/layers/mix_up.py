@@ -80,7 +80,7 @@ class MixUp(PairMixingLayer):
     ((8, 32, 32, 3), (8, 4))
     """
 
-    def mix_rows(self, leaf, partner_leaf, transformation, dtype, ops):
+    def mix_rows(self, leaf, others, transformation, dtype, ops):
         """Returns the convex combinations of rows and partners."""
-        weights = transformation["coefficients"]
-        return mixing.interpolate(leaf, partner_leaf, weights, dtype, ops)
+        rows, weights = transformation["partner"], transformation["coefficients"]
+        return mixing.interpolate(leaf, others, rows, weights, dtype, ops)

@@ -196,7 +196,9 @@ class MixingLayer(keras.layers.Layer):
         count = applying.num_pairs(self, num_rows, ops)
         if partners is None:
             drop_others = self.keep_batch_size
-            partners = applying.take_partners(_without_inputs(batch), rows, ops)
+            partners = applying.map_batch(
+                lambda leaf: mixing.take_rows(leaf, rows, ops), _without_inputs(batch)
+            )
         else:
             drop_others = True
             rows = ops.arange(count, dtype="int32") + num_rows
@@ -215,11 +217,10 @@ class MixingLayer(keras.layers.Layer):
             )
 
         def mix(structure, partner_structure=None):
-            if partner_structure is None:
-                partner_structure = partners_of(structure)
-            return self.mix_inputs(
-                own(structure), own(partner_structure), transformation, ops
-            )
+            both_in_one = partner_structure is None
+            others = structure if both_in_one else own(partner_structure)
+            named = transformation | {"partner": rows if both_in_one else None}
+            return self.mix_inputs(own(structure), others, named, ops)
 
         def mix_mask(mask):
             def either(leaf, partner_leaf):
@@ -263,12 +264,16 @@ class MixingLayer(keras.layers.Layer):
         """
         raise NotImplementedError
 
-    def mix_batch(self, batch, partners, transformation, ops):
-        """Returns a `Batch` mixed with that of its partners, as the caller packs it."""
+    def mix_batch(self, batch, others, transformation, ops):
+        """Returns a `Batch` mixed with its partners, as the caller packs it.
+
+        The partners are the rows `transformation["partner"]` of the `Batch` `others`,
+        or row i where that is None.
+        """
         raise NotImplementedError
 
-    def mix_inputs(self, inputs, partner_inputs, transformation, ops):
-        """Returns a structure of inputs or features mixed with the partners'."""
+    def mix_inputs(self, inputs, others, transformation, ops):
+        """Returns a structure of inputs or features mixed with rows of another."""
         raise NotImplementedError
 
     def pair_labels(self, batch, partners, transformation, ops):
@@ -306,12 +311,12 @@ class MixingLayer(keras.layers.Layer):
 
         transformation = first(transformation)
         if partners is None:
-            rows = transformation["partner"]
-            partners = applying.take_partners(batch, rows, ops)
+            others = batch
         else:
-            partners = applying.map_batch(first, partners)
+            others = applying.map_batch(first, partners)
+            transformation = transformation | {"partner": None}
         batch = applying.map_batch(first, batch)
-        return self.mix_batch(batch, partners, transformation, ops)
+        return self.mix_batch(batch, others, transformation, ops)
 
     def _namespace(self, leaves, step=None):
         # A step that is traced leaves no choice: its draws are made where it is.

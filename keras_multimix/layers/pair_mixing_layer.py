@@ -16,7 +16,7 @@ from keras_multimix.layers.mixing_layer import MixingLayer
 class PairMixingLayer(MixingLayer):
     """Base class of `MixUp`, `MultiMix` and `CutMix`.
 
-    A subclass says how a leaf of rows and a leaf of partners become mixed rows, in
+    A subclass says how a leaf's rows are mixed with those of a leaf of others, in
     `mix_rows`, and may override `draw_mixture`, `is_spatial` and `check`.
 
     Args:
@@ -67,8 +67,11 @@ class PairMixingLayer(MixingLayer):
 
     # What a subclass says ----------------------------------------------------
 
-    def mix_rows(self, leaf, partner_leaf, transformation, dtype, ops):
-        """Mixes one tensor's rows with their partners' rows; to be overridden."""
+    def mix_rows(self, leaf, others, transformation, dtype, ops):
+        """Mixes one tensor's rows with their partners' of `others`; to be overridden.
+
+        These are the rows `transformation["partner"]`, or row i where that is None.
+        """
         raise NotImplementedError
 
     def draw_mixture(self, mixed, draw_ids, state, ops):
@@ -98,13 +101,13 @@ class PairMixingLayer(MixingLayer):
         """Returns a transformation: partners, coefficients and what else it needs."""
         return drawing.draw(self, batch, mixed, state, ops)
 
-    def mix_batch(self, batch, partners, transformation, ops):
+    def mix_batch(self, batch, others, transformation, ops):
         """Returns a batch mixed with its partners."""
-        return applying.mix(self, batch, partners, transformation, ops)
+        return applying.mix(self, batch, others, transformation, ops)
 
-    def mix_inputs(self, inputs, partner_inputs, transformation, ops):
+    def mix_inputs(self, inputs, others, transformation, ops):
         """Returns a structure of inputs or features mixed with the partners'."""
-        return applying.mix_inputs(self, inputs, partner_inputs, transformation, ops)
+        return applying.mix_inputs(self, inputs, others, transformation, ops)
 
     def pair_labels(self, batch, partners, transformation, ops):
         """Returns the labels and weights of mixed rows as `PairedLabels`."""

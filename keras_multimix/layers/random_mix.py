@@ -104,18 +104,18 @@ class RandomMix(MixingLayer):
         choice = draw_ops.cast(draw_ops.where(alone, _ALONE, number), "int32")
         return drawn | {"choice": namespaces.adopt(choice, ops)}
 
-    def mix_batch(self, batch, partners, transformation, ops):
+    def mix_batch(self, batch, others, transformation, ops):
         """Returns a batch mixed by the layer that the transformation names."""
         return self._by_choice(
-            lambda layer: layer.mix_batch(batch, partners, transformation, ops),
+            lambda layer: layer.mix_batch(batch, others, transformation, ops),
             transformation,
             ops,
         )
 
-    def mix_inputs(self, inputs, partner_inputs, transformation, ops):
+    def mix_inputs(self, inputs, others, transformation, ops):
         """Returns inputs or features mixed by that layer."""
         return self._by_choice(
-            lambda layer: layer.mix_inputs(inputs, partner_inputs, transformation, ops),
+            lambda layer: layer.mix_inputs(inputs, others, transformation, ops),
             transformation,
             ops,
         )

@@ -1,0 +1,146 @@
+"""What mixing a batch costs, next to one elementwise pass over it."""
+
+import itertools
+
+import keras
+import numpy as np
+
+from benchmarks.modes import modes
+from benchmarks.peers import peers
+from benchmarks.timing import ratio, take_turns
+from keras_multimix import MixUp, MultiMix
+
+LARGE, SMALL = (64, 224, 224, 3), (128, 32, 32, 3)
+PAIRINGS = ("shuffle", "roll", "mirror")
+COUNTS = (1, 2, 5)  # K
+BATCHES = (16, 64, 256, 1024)  # B, of 32 × 32 × 3
+_PASS = "one pass"
+
+
+def mixing(rounds):
+    """Mixing a batch and its labels, K = 1, and what the peers take for it.
+
+    Returns:
+        (rows, notes): see `report`.
+    """
+    rows, notes = [], []
+    for mode, (shape, goal) in itertools.product(
+        modes(), ((LARGE, 1.10), (SMALL, 1.25))
+    ):
+        tensors = _batch(mode, shape)
+        runs = {_PASS: mode.prepare(_one_pass, tensors)}
+        for pairing in PAIRINGS:
+            layer = MixUp(1.0, pairing=pairing, seed=0)
+            runs[f"MixUp, {pairing}"] = mode.prepare(_call(layer), tensors)
+        others, skipped = peers(mode.name)
+        notes += [f"{mode.name}: {k} skipped, {v}" for k, v in skipped.items()]
+        for name, mix in others.items():
+            try:
+                run = mode.prepare(lambda step, x, y, mix=mix: mix(x, y), tensors)
+                run()
+            except Exception as error:  # whatever a package that is not ours says
+                why = f"{type(error).__name__}: {error}".splitlines()[0][:100]
+                notes.append(f"{mode.name}: {name} skipped, {why}")
+            else:
+                runs[name] = run
+        seconds = take_turns(runs, rounds)
+        for name in list(runs)[1:]:
+            limit = None
+            if name.startswith("MixUp"):
+                limit = goal
+                if mode.name == "eager":
+                    limit = 1.5 if name.endswith("shuffle") else 1.15
+            rows.append(
+                _row("mixing", mode, shape, name, ratio(seconds, name, _PASS), limit)
+            )
+    return rows, notes
+
+
+def interpolations(rounds):
+    """Mixing with K interpolations, next to writing B·K rows."""
+    rows = []
+    shape = (LARGE[0] // 2, *LARGE[1:])
+    for mode in modes():
+        for count in COUNTS:
+            tensors = _batch(mode, shape)
+            layer = MultiMix(1.0, count, seed=0)
+
+            def write(step, x, y, count=count):
+                ones = keras.ops.ones((1, count, 1, 1, 1))
+                return x[:, None] + ones
+
+            runs = {
+                "write": mode.prepare(write, tensors),
+                "mix": mode.prepare(_call(layer), tensors),
+            }
+            found = ratio(take_turns(runs, rounds), "mix", "write")
+            shape = (LARGE[0] // 2, *LARGE[1:])
+            rows.append(
+                _row("interpolations", mode, shape, f"K = {count}", found, 1.15)
+            )
+    return rows, []
+
+
+def draws(rounds):
+    """The draws for B = 1024 and K = 5, next to one pass over the large batch."""
+    rows = []
+    for mode in modes():
+        layer = MixUp(1.0, 5, seed=0)
+
+        def draw(step, x, layer=layer):
+            return layer.get_random_transformation(x, step=step)
+
+        few = mode.tensors(np.zeros((1024, 1), "float32"))
+        runs = {
+            _PASS: mode.prepare(_one_pass, _batch(mode, LARGE)),
+            "draws": mode.prepare(draw, few),
+            # What it costs to run anything at all.
+            "nothing": mode.prepare(lambda step, x: x + 1, few),
+        }
+        seconds = take_turns(runs, rounds)
+        for name, limit in (("draws", 0.05), ("nothing", None)):
+            found = ratio(seconds, name, _PASS)
+            rows.append(_row("draws", mode, (1024, 5), name, found, limit))
+    return rows, []
+
+
+def batches(rounds):
+    """Mixing batches of small images of several sizes, next to one pass."""
+    rows = []
+    for mode in modes():
+        for count in BATCHES:
+            shape = (count, *SMALL[1:])
+            tensors = _batch(mode, shape)
+            runs = {
+                _PASS: mode.prepare(_one_pass, tensors),
+                "MixUp": mode.prepare(_call(MixUp(1.0, seed=0)), tensors),
+            }
+            found = ratio(take_turns(runs, rounds), "MixUp", _PASS)
+            rows.append(_row("batches", mode, shape, f"B = {count}", found, None))
+    return rows, []
+
+
+def _batch(mode, shape):
+    generator = np.random.default_rng(0)
+    x = generator.random(shape, dtype="float32")
+    return mode.tensors(x, np.eye(10, dtype="float32")[np.arange(shape[0]) % 10])
+
+
+def _one_pass(step, x, y):
+    return x + 1.0
+
+
+def _call(layer):
+    return lambda step, x, y: layer(x, y, step=step)
+
+
+def _row(section, mode, shape, what, found, limit):
+    case = "×".join(map(str, shape))
+    return {
+        "section": section,
+        "mode": mode.name,
+        "case": case,
+        "what": what,
+        **found._asdict(),
+        "goal": limit,
+    }

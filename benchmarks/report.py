@@ -1,0 +1,112 @@
+"""Prints and draws what the benchmarks measured.
+
+A row has `section`, `mode`, `case`, `what`, the ratio's `median`, `low`, `high` and
+`rounds`, and the `goal` that the median is to stay below, or None.
+"""
+
+from recipes.report import console
+
+TITLES = {
+    "mixing": "mixing a batch, in passes over it",
+    "interpolations": "K interpolations, relative to writing B·K rows",
+    "draws": "the draws alone, in passes over 64×224×224×3",
+    "batches": "mixing B images of 32×32×3, in passes over them",
+    "steps": "a training step, relative to a plain one of as many rows",
+    "late": "mixing at a late layer, relative to what its FLOPs say",
+    "memory": "the peak of memory, relative to plain training's",
+    "startup": "import and first step",
+}
+_HEADINGS = ("mode", "case", "what", "ratio", "quartiles", "goal", "")
+
+
+def print_rows(rows, notes, title):
+    """Prints a table for each section."""
+    from rich.table import Table
+
+    out = console()
+    for section in dict.fromkeys(row["section"] for row in rows):
+        table = Table(title=f"{title}: {TITLES[section]}")
+        for heading in _HEADINGS:
+            table.add_column(heading, justify="right" if heading == "ratio" else "left")
+        for row in rows:
+            if row["section"] == section:
+                table.add_row(*cells(row))
+        out.print(table)
+    for note in notes:
+        out.print(note, soft_wrap=True)
+
+
+def cells(row):
+    """The cells of a row of a table, as text."""
+    goal = row["goal"]
+    verdict = "" if goal is None else "met" if row["median"] <= goal else "missed"
+    return (
+        row["mode"],
+        row["case"],
+        row["what"],
+        f"{row['median']:.2f}",
+        f"{row['low']:.2f} to {row['high']:.2f}",
+        "" if goal is None else f"≤ {goal:g}",
+        verdict,
+    )
+
+
+def markdown(rows):
+    """The same as Markdown, one table."""
+    lines = [
+        "| " + " | ".join(_HEADINGS) + " |",
+        "|" + " --- |" * len(_HEADINGS),
+    ]
+    return "\n".join(lines + ["| " + " | ".join(cells(row)) + " |" for row in rows])
+
+
+def draw(rows, title):
+    """Draws cost against bytes of the batch, K and B, one line a mode.
+
+    Returns:
+        A matplotlib `Figure`, or None if nothing of it was measured.
+    """
+    from matplotlib.figure import Figure
+
+    series = {
+        "MB of the batch": _against(rows, "mixing", "MixUp, shuffle", _megabytes),
+        "K": _against(rows, "interpolations", "K = ", _last_number),
+        "B (32×32×3)": _against(rows, "batches", "B = ", _last_number),
+    }
+    if not any(series.values()):
+        return None
+    figure = Figure((10, 3.2), layout="constrained")
+    figure.suptitle(title)
+    for panel, (label, lines) in zip(
+        figure.subplots(1, 3), series.items(), strict=True
+    ):
+        for mode, points in lines.items():
+            x, middle, low, high = zip(*sorted(points), strict=True)
+            panel.plot(x, middle, "o-", label=mode)
+            panel.fill_between(x, low, high, alpha=0.2)
+        panel.axhline(1, color="0.6", linewidth=1)
+        panel.set(xscale="log", xlabel=label, ylim=(0, None))
+        panel.set_ylabel("times the output's writing" if label == "K" else "passes")
+        if lines:
+            panel.legend()
+    return figure
+
+
+def _against(rows, section, what, number_of):
+    lines = {}
+    for row in rows:
+        if row["section"] == section and row["what"].startswith(what):
+            point = (number_of(row), row["median"], row["low"], row["high"])
+            lines.setdefault(row["mode"], []).append(point)
+    return lines
+
+
+def _megabytes(row):
+    size = 4
+    for length in row["case"].split("×"):
+        size *= int(length)
+    return size / 1e6
+
+
+def _last_number(row):
+    return int(row["what"].split()[-1])

@@ -1,0 +1,60 @@
+"""The tables, the figure and whole runs of the benchmarks, small."""
+
+import json
+
+import keras
+import pytest
+
+from benchmarks import __main__ as command
+from benchmarks import mixing, peers, report
+
+ROW = {"section": "batches", "mode": "jit", "case": "16×8×8×3", "what": "B = 16"}
+ROW |= {"median": 1.2, "low": 1.1, "high": 1.4, "rounds": 3, "goal": None}
+
+
+def test_cells_say_whether_a_goal_is_met():
+    assert report.cells(ROW)[3:] == ("1.20", "1.10 to 1.40", "", "")
+    assert report.cells(ROW | {"goal": 1.25})[5:] == ("≤ 1.25", "met")
+    assert report.cells(ROW | {"goal": 1.15})[5:] == ("≤ 1.15", "missed")
+
+
+def test_markdown_has_a_line_for_each_row():
+    lines = report.markdown([ROW, ROW]).splitlines()
+    assert len(lines) == 4 and len({line.count("|") for line in lines}) == 1
+
+
+def test_the_figure_shows_what_was_measured():
+    figure = report.draw([ROW, ROW | {"what": "B = 64", "median": 1.0}], "jax")
+    (line, _) = figure.axes[2].lines  # the other one is at 1
+    assert list(line.get_xdata()) == [16, 64] and list(line.get_ydata()) == [1.2, 1.0]
+    assert report.draw([ROW | {"section": "startup"}], "jax") is None
+
+
+def test_the_command_measures_and_writes(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(mixing, "LARGE", (4, 8, 8, 3))
+    monkeypatch.setattr(mixing, "SMALL", (2, 4, 4, 3))
+    monkeypatch.setattr(mixing, "modes", lambda real=mixing.modes: real()[:1])
+    backend = keras.backend.backend()
+    arguments = ["--backend", backend, "--rounds", "2", "--output", str(tmp_path)]
+    found = command.main([*arguments, "--only", "mixing", "draws"])
+    assert {row["section"] for row in found["rows"]} == {"mixing", "draws"}
+    assert all(0 < row["low"] <= row["median"] <= row["high"] for row in found["rows"])
+    path = tmp_path / f"speed_{backend}.json"
+    assert json.loads(path.read_text(encoding="utf-8")) == found
+    assert path.with_suffix(".png").exists()
+    assert "MixUp, shuffle" in capsys.readouterr().out
+
+
+def test_a_peer_that_is_not_there_is_named(monkeypatch):
+    def missing():
+        raise ImportError("No module named 'peer'")
+
+    everywhere = (keras.backend.backend(),)
+    monkeypatch.setattr(peers, "_PEERS", {"peer": (everywhere, missing)})
+    assert peers.peers("jit") == ({}, {"peer": "ImportError: No module named 'peer'"})
+
+
+def test_an_unknown_section_is_answered_with_those_there_are(capsys):
+    with pytest.raises(SystemExit):
+        command.parse_options(["--only", "speed"])
+    assert "startup" in capsys.readouterr().err
