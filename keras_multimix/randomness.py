@@ -70,7 +70,8 @@ def random_words(state, stream, indices, ops):
     """Draws the 32-bit words at some positions of a stream.
 
     Args:
-        state: int32 tensor of shape `(3,)`: two key words and the step.
+        state: int32 tensor of shape `(3,)`: two key words and the step. Or a tuple of
+            these, whose steps broadcast to `indices`: many steps in one draw.
         stream: The stream's number, one of this module's constants.
         indices: int32 tensor of positions, each below 2 ** 27.
         ops: The namespace of `state` and `indices`.
@@ -80,7 +81,7 @@ def random_words(state, stream, indices, ops):
     """
     flat = ops.reshape(indices, (-1,))
     first = flat + (stream << _STREAM_SHIFT)
-    second = ops.zeros_like(flat) + state[2]
+    second = ops.reshape(ops.zeros_like(indices) + state[2], (-1,))
     # Scalars become rows: NumPy warns when a scalar wraps around, as ours must.
     key = (ops.reshape(state[0], (1,)), ops.reshape(state[1], (1,)))
     words, _ = threefry(key, (first, second), ops)

@@ -4,12 +4,17 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_multimix import coefficients as sampling
 from keras_multimix import namespaces, randomness
 from keras_multimix.arguments import check_alpha, check_choice, check_count, check_flag
 from keras_multimix.errors import invalid
 from keras_multimix.layers import random_state
-from keras_multimix.models import descent, gan_checks, gan_losses, jax_state
+from keras_multimix.models import (
+    descent,
+    gan_checks,
+    gan_draws,
+    gan_losses,
+    jax_state,
+)
 from keras_multimix.models.gan_optimizer import GANOptimizer
 from keras_multimix.models.nested_config import rebuilt
 from keras_multimix.models.non_finite import StopAtNonFinite
@@ -204,8 +209,9 @@ class MixupGAN(keras.Model):
         """
         num_rows = check_count("num_rows", num_rows)
         batch_size = check_count("batch_size", batch_size)
-        state = np.append(randomness.key_words(resolve_seed(seed)), 0).astype("int32")
-        latent = self._draw_latent(state, num_rows, namespaces.numpy_ops)
+        state = (*randomness.key_words(resolve_seed(seed)), np.zeros((1, 1), "int32"))
+        shape = self.generator.input_shape[1:]
+        (latent,) = gan_draws.draw_latents(state, num_rows, shape, namespaces.numpy_ops)
         starts = range(0, num_rows, batch_size)
         return np.concatenate(
             [
@@ -219,27 +225,30 @@ class MixupGAN(keras.Model):
         gan_checks.check_rows(tuple(real.shape), self.generator.output_shape)
         real = ops.cast(real, self.compute_dtype)
         variables = self.variables
-        for _ in range(self.discriminator_steps):
-            state = random_state.state_at(self.random_state, None)
-            fake = self.generator(self._latent_for(state, real), training=True)
-            fake = ops.stop_gradient(fake)
+        latents, coefficients = gan_draws.draw_calls(
+            self.random_state,
+            self.discriminator_steps + 1,
+            ops.shape(real)[0],
+            self.generator.input_shape[1:],
+            self.alpha,
+        )
+        for step in range(self.discriminator_steps):
+            fake = ops.stop_gradient(self.generator(latents[step], training=True))
             of_discriminator = descent.descend(
-                lambda fake=fake, state=state: gan_losses.discriminator_loss(
-                    self._logits, real, fake, self._coefficients(state, real)
+                lambda fake=fake, step=step: gan_losses.discriminator_loss(
+                    self._logits, real, fake, coefficients[step]
                 ),
                 self.discriminator.trainable_variables,
                 self.optimizer.discriminator,
                 variables,
             )
-        state = random_state.state_at(self.random_state, None)
-        mixes = self.generator_loss == "min_max"
         of_generator = descent.descend(
             lambda: gan_losses.generator_loss(
                 self.generator_loss,
                 self._logits,
                 real,
-                self.generator(self._latent_for(state, real), training=True),
-                self._coefficients(state, real) if mixes else None,
+                self.generator(latents[-1], training=True),
+                coefficients[-1],
             ),
             self.generator.trainable_variables,
             self.optimizer.generator,
@@ -259,26 +268,6 @@ class MixupGAN(keras.Model):
             return outputs
         probabilities = ops.clip(outputs, 1e-7, 1.0 - 1e-7)
         return ops.log(probabilities) - ops.log1p(-probabilities)
-
-    def _latent_for(self, state, real):
-        num_rows = ops.shape(real)[0]
-        return self._draw_latent(namespaces.adopt(state, ops), num_rows, ops)
-
-    def _draw_latent(self, state, num_rows, array_ops):
-        shape = self.generator.input_shape[1:]
-        size = int(np.prod(shape))
-        indices = array_ops.arange(num_rows * size, dtype="int32")
-        normals = randomness.normals(state, indices, array_ops)
-        return array_ops.reshape(normals, (num_rows, *shape))
-
-    def _coefficients(self, state, real):
-        table = sampling.quantile_table(self.alpha)
-        if table is None:
-            return None
-        state = namespaces.adopt(state, ops)
-        rows = ops.arange(ops.shape(real)[0], dtype="int32")
-        drawn = sampling.sample_coefficients(state, rows, table, 1, "independent", ops)
-        return ops.reshape(drawn, (-1,))
 
     def _all_variables(self):
         return [
