@@ -5,8 +5,7 @@
     python -m recipes.gan --robustness               # learning rates and depths
     python -m recipes.gan --dataset fashion_mnist --data-dir DIR
 
-An epoch is 100 iterations. Its tables have not been measured yet, so there is no number
-to expect.
+An epoch is 100 iterations. What it gives stands in recipes/README.md.
 """
 
 from recipes.options import integer_from, number_from, one_of, option_parser, parse
