@@ -34,14 +34,16 @@ def interpolate(x, partner_x, coefficients, dtype, ops):
     partner_x = ops.cast(partner_x, at_least_float32)
     weights = ops.cast(coefficients, at_least_float32)
     num_interpolations = coefficients.shape[1]
-    trailing = (1,) * (len(x.shape) - 1)
+    num_rows, *sizes = ops.shape(x)
+    trailing = (1,) * len(sizes)
     if num_interpolations == 1:
         weights = ops.reshape(weights, (-1, *trailing))
         mixed = weights * x + (1.0 - weights) * partner_x
     else:
         weights = ops.reshape(weights, (-1, num_interpolations, *trailing))
         mixed = weights * x[:, None] + (1.0 - weights) * partner_x[:, None]
-        mixed = ops.reshape(mixed, (-1, *ops.shape(x)[1:]))
+        # Not -1: where a size is 0 it could be anything.
+        mixed = ops.reshape(mixed, (num_rows * num_interpolations, *sizes))
     return ops.cast(mixed, dtype)
 
 
@@ -59,18 +61,19 @@ def paste(x, partner_x, boxes, axes, ops):
         A tensor of shape `(B * K, ...)` and the dtype of `x`.
     """
     num_interpolations = boxes.shape[1]
+    num_rows, *sizes = ops.shape(x)
     inside = None
     for number, axis in enumerate(axes):
         shape = [1] * (len(x.shape) + 1)
         shape[axis + 1] = -1
-        pixels = ops.reshape(ops.arange(ops.shape(x)[axis], dtype="int32"), shape)
+        pixels = ops.reshape(ops.arange(sizes[axis - 1], dtype="int32"), shape)
         edges = (-1, num_interpolations) + (1,) * (len(x.shape) - 1)
         start = ops.reshape(boxes[:, :, number], edges)
         size = ops.reshape(boxes[:, :, number + 2], edges)
         along = (pixels >= start) & (pixels < start + size)
         inside = along if inside is None else inside & along
     mixed = ops.where(inside, partner_x[:, None], x[:, None])
-    return ops.reshape(mixed, (-1, *ops.shape(x)[1:]))
+    return ops.reshape(mixed, (num_rows * num_interpolations, *sizes))
 
 
 def box_sizes(coefficients, size, ops):

@@ -50,9 +50,10 @@ class ResumableModel(keras.Model):
             UnreadableFile: A ValueError, if the file is damaged. Nothing is changed.
             ValueError: If it belongs to another model.
         """
-        if self.optimizer is not None and self.built and not self.optimizer.built:
+        optimizer = getattr(self, "optimizer", None)  # `compile` sets it
+        if optimizer is not None and self.built and not optimizer.built:
             # Keras would skip what the file holds for it.
-            self.optimizer.build(self.trainable_variables)
+            optimizer.build(self.trainable_variables)
         try:
             super().load_weights(filepath, *args, **kwargs)
         except FileNotFoundError:

@@ -58,12 +58,12 @@ def interrupted(name, save, folder, step):
         training.train(model, save, folder, [InterruptAt(step)])
 
 
-CASES = [("mixup", "epochs", 7), ("gan", "steps", 11)]
+CASES = [("mixup", "epochs", 7)]
 MORE = [
     pytest.param(name, save, step, marks=pytest.mark.slow)
     for name in MODELS
     for save in ("epochs", "steps")
-    for step in (1, 5, 6, 13, 20)
+    for step in (1, 6, 13)
 ]
 
 
@@ -137,6 +137,15 @@ def test_loading_weights_brings_the_optimizer_that_was_never_used(tmp_path):
     other.load_weights(tmp_path / "a.weights.h5")
     assert int(other.optimizer.iterations) == training.STEPS_PER_EPOCH
     assert_same(other, model)
+
+
+def test_weights_are_loaded_into_a_model_that_was_never_compiled(tmp_path):
+    model = new_model()
+    model.save_weights(tmp_path / "a.weights.h5")
+    other = MixupModel(new_model().base_model, MixUp(seed=3))
+    other.load_weights(tmp_path / "a.weights.h5")
+    for a, b in zip(other.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 class WithoutSeeds(keras.Model):
