@@ -1,8 +1,8 @@
 """Checks of the arguments that several classes share."""
 
-import math
 import numbers
 import operator
+import sys
 
 from keras_multimix.errors import invalid
 
@@ -10,11 +10,12 @@ from keras_multimix.errors import invalid
 def check_alpha(alpha):
     """Returns `alpha` as a float, or raises a ValueError unless it is in [0, ∞)."""
     real = isinstance(alpha, numbers.Real) and not isinstance(alpha, bool)
-    if not real or not math.isfinite(alpha) or alpha < 0:
+    # A comparison first: an integer may be too large for a float.
+    if not real or not 0 <= alpha <= sys.float_info.max:
         raise invalid(
             "argument `alpha`",
             expected="a finite number, 0 or more",
-            received=f"alpha={alpha!r}",
+            received=f"alpha={alpha!r:.80}",
             fix="pass for instance 0.2 or 1.0 (0 turns mixing off)",
         )
     return float(alpha)

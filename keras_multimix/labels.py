@@ -4,6 +4,8 @@ from keras_multimix import namespaces
 from keras_multimix.batches import dtype_of, is_integer, leaves_of, same_shape
 from keras_multimix.errors import invalid
 
+MAX_CLASSES = 2**31 - 1  # class indices are 32-bit integers
+
 
 def mixed_dtype(leaf):
     """Returns the dtype that a label or weight is mixed in, never below float32."""

@@ -38,8 +38,10 @@ def interpolate(x, others, rows, coefficients, dtype, ops):
     others = own if others is x else ops.cast(others, at_least_float32)
     weights = ops.cast(coefficients, at_least_float32)
     mixed = fused.combine(own, others, rows, weights, ops)
+    num_rows, *sizes = ops.shape(x)
     if coefficients.shape[1] > 1:
-        mixed = ops.reshape(mixed, (-1, *ops.shape(x)[1:]))
+        # Not -1: where a size is 0 it could be anything.
+        mixed = ops.reshape(mixed, (num_rows * coefficients.shape[1], *sizes))
     return ops.cast(mixed, dtype)
 
 
@@ -58,18 +60,19 @@ def paste(x, others, rows, boxes, axes, ops):
         A tensor of shape `(B * K, ...)` and the dtype of `x`.
     """
     num_interpolations = boxes.shape[1]
+    num_rows, *sizes = ops.shape(x)
     inside = None
     for number, axis in enumerate(axes):
         shape = [1] * (len(x.shape) + 1)
         shape[axis + 1] = -1
-        pixels = ops.reshape(ops.arange(ops.shape(x)[axis], dtype="int32"), shape)
+        pixels = ops.reshape(ops.arange(sizes[axis - 1], dtype="int32"), shape)
         edges = (-1, num_interpolations) + (1,) * (len(x.shape) - 1)
         start = ops.reshape(boxes[:, :, number], edges)
         size = ops.reshape(boxes[:, :, number + 2], edges)
         along = (pixels >= start) & (pixels < start + size)
         inside = along if inside is None else inside & along
     mixed = ops.where(inside, take_rows(others, rows, ops)[:, None], x[:, None])
-    return ops.reshape(mixed, (-1, *ops.shape(x)[1:]))
+    return ops.reshape(mixed, (num_rows * num_interpolations, *sizes))
 
 
 def box_sizes(coefficients, size, ops):

@@ -51,7 +51,7 @@ class Results:
         return any((r["dataset"], r["method"], r["seed"]) == key for r in self.records)
 
     def add(self, dataset, method, seed, epochs, measured):
-        """Adds a run and writes the files.
+        """Adds a run and writes the files, with what another process has added.
 
         Args:
             dataset: its name.
@@ -62,7 +62,15 @@ class Results:
         """
         names = {"dataset": dataset, "method": method, "seed": seed, "epochs": epochs}
         self.records.append({**self.same, **names, **measured})
+        if self.path.exists():
+            self._take_over(self._read())
         self._write()
+
+    def _take_over(self, written):
+        """Adds the runs in the file that are not among the records yet."""
+        for record in written:
+            if not self.has(record["dataset"], record["method"], record["seed"]):
+                self.records.append(record)
 
     def _read(self):
         try:
@@ -103,7 +111,6 @@ class Results:
                 )
 
     def _write(self):
-        write_whole(self.path, json.dumps(without_nan(self.records), indent=1) + "\n")
         rows = [
             {**{key: r[key] for key in _KEYS if key != "metrics"}, **r["metrics"]}
             for r in self.records
@@ -114,6 +121,9 @@ class Results:
             writer = csv.DictWriter(file, columns)
             writer.writeheader()
             writer.writerows(rows)
+        # Last, because a run counts from here on: a process that is killed before has
+        # a run in the table that will be run again, never one that is missing there.
+        write_whole(self.path, json.dumps(without_nan(self.records), indent=1) + "\n")
 
 
 def _listed(settings, names):

@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_multimix import batches, mixing, namespaces, randomness
+from keras_multimix import batches, labels, mixing, namespaces, randomness
 from keras_multimix.coefficients import draw_indices
 from keras_multimix.errors import invalid
 from keras_multimix.layers.pair_mixing_layer import PairMixingLayer
@@ -26,8 +26,9 @@ class CutMix(PairMixingLayer):
             `(B, H, W)` or `(B, H, W, ...)`, with `channels_first` images
             `(B, C, H, W)`. A spectrogram's are time and frequency.
         y: As for `MixUp`. Labels of rank 4 or more, and of rank 3 where axes 1 and 2
-            are as long as the images', are masks. Where `MixupModel` mixes hidden
-            features, these have to be as high and as wide.
+            are as long as the images', are masks; but integers (B, H, 1) beside images
+            (B, H, 1), one class for each place, are not. Where `MixupModel` mixes
+            hidden features, these have to be as high and as wide.
 
     Returns:
         The same structure, each part with B·K rows: the K of a pair one after
@@ -79,6 +80,11 @@ class CutMix(PairMixingLayer):
     def is_spatial(self, leaf, batch):
         """Whether a label has the images' height and width."""
         size = self._size(batches.leaves_of(batch.inputs)[0])
+        if batches.is_integer(leaf):
+            # Where a last axis of 1 holds the class, it is no width.
+            encoded = labels.encoded_shape(leaf, self.num_classes, batch.inputs)
+            if len(encoded) < 4:
+                return False
         return len(leaf.shape) >= 3 and (
             len(leaf.shape) >= 4 or tuple(leaf.shape[1:3]) == size
         )

@@ -1,5 +1,7 @@
 """Sampling: draws a transformation, the partners and coefficients, for a batch."""
 
+import math
+
 from keras_multimix import batches, labels, namespaces, pairing
 from keras_multimix.errors import invalid
 
@@ -79,13 +81,19 @@ def _draw_partners(layer, batch, state, num_rows, draw_ops, ops):
         candidates = pairing.same_class_candidates(classes, ops)
     elif layer.pairing == "neighbors":
         rows = [
-            ops.reshape(ops.cast(leaf, "float32"), (num_rows, -1))
+            ops.reshape(ops.cast(leaf, "float32"), (num_rows, _values_of_a_row(leaf)))
             for leaf in batches.leaves_of(batch.inputs)
         ]
         candidates = pairing.neighbor_candidates(ops.concatenate(rows, axis=1), ops)
     else:
         return pairing.sample_partners(state, layer.pairing, num_rows, draw_ops)
     return pairing.choose_partners(namespaces.adopt(state, ops), candidates, ops)
+
+
+def _values_of_a_row(leaf):
+    """Returns how many there are, or -1 where a size is unknown."""
+    sizes = tuple(leaf.shape)[1:]
+    return -1 if None in sizes else math.prod(sizes)
 
 
 def _call_pairing(function, batch, state, num_rows, ops):

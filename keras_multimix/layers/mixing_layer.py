@@ -1,6 +1,7 @@
 """What all mixing layers are: call forms, random state, what a model needs."""
 
 import dataclasses
+import os
 
 import keras
 from keras import ops as keras_ops
@@ -34,6 +35,7 @@ class MixingLayer(keras.layers.Layer):
             aggregation="only_first_replica",
             name="random_state",
         )
+        self._home = os.getpid()
         self.supports_masking = True
         self.built = True
 
@@ -68,7 +70,7 @@ class MixingLayer(keras.layers.Layer):
         batch = batches.split(x, y, sample_weight)
         if not training:
             return batch.pack(*batch.parts)
-        random_state.check_step(self.random_state, step)
+        random_state.check_step(self.random_state, step, self._home)
         ops = self._namespace(batch.leaves, step)
         transformation = self._draw(batch, step, ops)
         return self._mix(batch, None, transformation, ops)
@@ -99,7 +101,7 @@ class MixingLayer(keras.layers.Layer):
         self._validate(batch)
         self._validate(partners)
         _check_same_shapes(batch, partners)
-        random_state.check_step(self.random_state, step)
+        random_state.check_step(self.random_state, step, self._home)
         ops = self._namespace(batch.leaves + partners.leaves, step)
         transformation = self._draw(batch, step, ops)
         return self._mix(batch, partners, transformation, ops)
@@ -126,7 +128,7 @@ class MixingLayer(keras.layers.Layer):
         batches.check_batch(batch)
         # Integer labels need `num_classes` only where they are mixed.
         self.check(batch, batch)
-        random_state.check_step(self.random_state, step)
+        random_state.check_step(self.random_state, step, self._home)
         ops = self._namespace(batch.leaves, step)
         return self._draw(batch, step, ops)
 
@@ -344,6 +346,10 @@ class MixingLayer(keras.layers.Layer):
         """Returns None: a mask of the rows before mixing says nothing of the mixed."""
         return None
 
+    def __reduce__(self):
+        # A copy in a worker process has to know that it is one.
+        return _rebuilt, (*super().__reduce__(), self._home)
+
     def get_config(self):
         """Returns the arguments that make a layer with the same stream."""
         config = super().get_config()
@@ -364,6 +370,12 @@ class MixingLayer(keras.layers.Layer):
                 fix="load the file into the model that it was saved from",
             )
         self.random_state.assign(store["0"])
+
+
+def _rebuilt(rebuild, arguments, home):
+    layer = rebuild(*arguments)
+    layer._home = home
+    return layer
 
 
 def _without_inputs(batch):

@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_multimix import coefficients, labels, pairing
+from keras_multimix import batches, coefficients, labels, pairing
 from keras_multimix.arguments import (
     check_alpha,
     check_choice,
@@ -60,7 +60,9 @@ class PairMixingLayer(MixingLayer):
         check_flag("mix_labels", mix_labels)
         self.mix_labels = mix_labels
         if num_classes is not None:
-            num_classes = check_count("num_classes", num_classes)
+            num_classes = check_count(
+                "num_classes", num_classes, maximum=labels.MAX_CLASSES
+            )
         self.num_classes = num_classes
         check_flag("keep_batch_size", keep_batch_size)
         self.keep_batch_size = keep_batch_size
@@ -91,9 +93,11 @@ class PairMixingLayer(MixingLayer):
         return False
 
     def check(self, batch, mixed):
-        """Refuses labels that give the rows no class, where the pairing needs one."""
+        """Refuses labels without a class, or inputs without distances, for pairings."""
         if self.pairing == "same_class":
             labels.check_classes(batch.labels)
+        if self.pairing == "neighbors":
+            pairing.check_distances(batches.leaves_of(batch.inputs))
 
     # What a mixing layer says --------------------------------------------------
 

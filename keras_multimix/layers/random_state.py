@@ -1,5 +1,7 @@
 """The random state of a mixing layer: a seed's key and the number of calls so far."""
 
+import multiprocessing
+import os
 import threading
 
 import numpy as np
@@ -46,15 +48,21 @@ def state_at(variable, step):
     return state if replica is None else _with_replica(state, replica)
 
 
-def check_step(variable, step):
-    """Raises the ValueErrors of `state_at` without counting anything."""
+def check_step(variable, step, home):
+    """Raises the ValueErrors of `state_at` without counting anything.
+
+    Args:
+        variable: The layer's state.
+        step: What the caller passed.
+        home: The process in which the layer was made.
+    """
     if step is None:
-        if namespaces.in_data_loader_worker():
+        if _in_worker(home):
             raise invalid(
                 "call without `step`",
-                expected="a step: each of several worker processes counts for itself, "
-                "and all would draw the same",
-                received="a call in a worker of a torch DataLoader",
+                expected="a step: each worker process counts for itself and begins "
+                "anew with every epoch, so that all would draw the same",
+                received="a call in a worker of a data loader",
                 fix="pass `step=local_count * num_workers + worker_id`, or mix the "
                 "batches that come out of the loader",
             )
@@ -73,6 +81,16 @@ def check_step(variable, step):
     if getattr(value, "shape", None) == ():
         value = value.item()
     check_count("step", value, minimum=0, maximum=_MAX_STEP)
+
+
+def _in_worker(home):
+    """Whether a loader's worker process calls: torch's, grain's, a `PyDataset`'s.
+
+    All of them are daemons. A daemon that has made its layer itself, as when each of a
+    pool's processes trains a model, counts like any other process.
+    """
+    daemon = multiprocessing.current_process().daemon
+    return namespaces.in_data_loader_worker() or (daemon and home != os.getpid())
 
 
 def take_back(variable, state):

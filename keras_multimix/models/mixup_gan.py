@@ -18,13 +18,14 @@ from keras_multimix.models import (
 from keras_multimix.models.gan_optimizer import GANOptimizer
 from keras_multimix.models.nested_config import rebuilt
 from keras_multimix.models.non_finite import StopAtNonFinite
+from keras_multimix.models.resumable_model import ResumableModel
 from keras_multimix.seeds import resolve_seed
 
 GENERATOR_LOSSES = ("non_saturating", "min_max")
 
 
 @keras.saving.register_keras_serializable(package="keras_multimix")
-class MixupGAN(keras.Model):
+class MixupGAN(ResumableModel):
     """Trains a generator against a discriminator that tells how real a mixture is.
 
     The discriminator sees `λ·x + (1 − λ)·g(z)`, of a real row x and a generated one,

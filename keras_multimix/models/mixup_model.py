@@ -17,11 +17,12 @@ from keras_multimix.models import (
     step_kinds,
 )
 from keras_multimix.models.nested_config import rebuilt
+from keras_multimix.models.resumable_model import ResumableModel
 from keras_multimix.paired_labels import PairedLabels
 
 
 @keras.saving.register_keras_serializable(package="keras_multimix")
-class MixupModel(keras.Model):
+class MixupModel(ResumableModel):
     """Trains any Keras model on mixed batches, with its own labels and loss.
 
     Each training step mixes the batch and takes as the loss of a mixed row

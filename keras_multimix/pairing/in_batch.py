@@ -3,6 +3,7 @@
 import numpy as np
 
 from keras_multimix import namespaces, randomness
+from keras_multimix.batches import dtype_of
 from keras_multimix.errors import invalid
 
 PAIRINGS = ("shuffle", "roll", "mirror", "same_class", "neighbors")
@@ -61,13 +62,13 @@ def choose_partners(state, candidates, ops):
     ranks = ops.cumsum(ops.cast(candidates, "int32"), axis=1)
     rows = ops.arange(ops.shape(candidates)[0], dtype="int32")
     words = randomness.random_words(state, randomness.PARTNERS, rows, ops)
-    counts = ops.cast(ranks[:, -1], "float32")
-    drawn = ops.cast(randomness.uniforms(words, ops) * counts, "int32")
+    counts = ops.sum(ops.cast(candidates, "int32"), axis=1)
+    drawn = randomness.uniforms(words, ops) * ops.cast(counts, "float32")
     # The product can round up to the count itself.
-    drawn = ops.maximum(ops.minimum(drawn, ranks[:, -1] - 1), 0)
+    drawn = ops.maximum(ops.minimum(ops.cast(drawn, "int32"), counts - 1), 0)
     # The first place where more than `drawn` candidates have been passed.
     partners = ops.sum(ops.cast(ranks <= drawn[:, None], "int32"), axis=1)
-    return ops.where(ranks[:, -1] > 0, ops.cast(partners, "int32"), rows)
+    return ops.where(counts > 0, ops.cast(partners, "int32"), rows)
 
 
 def same_class_candidates(classes, ops):
@@ -91,7 +92,11 @@ def neighbor_candidates(features, ops):
         features: float32 tensor of shape `(B, d)`.
         ops: Its namespace.
     """
-    rows = ops.arange(ops.shape(features)[0], dtype="int32")
+    num_rows = ops.shape(features)[0]
+    rows = ops.arange(num_rows, dtype="int32")
+    itself = rows[:, None] == rows[None, :]
+    if isinstance(num_rows, int) and num_rows == 0:
+        return itself  # nobody: PyTorch and NumPy cannot map over nothing
 
     def squared_distances(row):
         # ‖a‖² + ‖b‖² − 2ab would be faster, but it drowns in rounding where the
@@ -99,10 +104,28 @@ def neighbor_candidates(features, ops):
         return ops.sum((features - row) ** 2, axis=1)
 
     distances = ops.map(squared_distances, features)
-    itself = rows[:, None] == rows[None, :]
     distances = ops.where(itself, np.float32(np.inf), distances)
     order = ops.argsort(ops.argsort(distances))
-    return (order < _NUM_NEIGHBORS) & (rows[:, None] != rows[None, :])
+    return (order < _NUM_NEIGHBORS) & ~itself
+
+
+def check_distances(inputs):
+    """Refuses inputs that `neighbor_candidates` cannot compare.
+
+    Args:
+        inputs: A list of arrays.
+
+    Raises:
+        ValueError: If one of them holds complex numbers.
+    """
+    for leaf in inputs:
+        if "complex" in dtype_of(leaf):
+            raise invalid(
+                'inputs for `pairing="neighbors"`',
+                expected="real numbers, which have distances as float32",
+                received=f"dtype {dtype_of(leaf)}",
+                fix="stack real and imaginary parts, or choose another pairing",
+            )
 
 
 def callable_seed(state, ops):

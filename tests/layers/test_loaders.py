@@ -121,25 +121,3 @@ def test_an_array_of_the_caller_mixed_inside_a_dataset():
     dataset = tf.data.Dataset.range(3).map(lambda i: layer(x))
     for step, mixed in enumerate(dataset):
         np.testing.assert_allclose(mixed, layer(x, step=step), atol=1e-5)
-
-
-@pytest.mark.slow
-def test_grain_workers_reproduce_with_a_step():
-    grain = pytest.importorskip("grain")
-    from absl import flags
-
-    if not flags.FLAGS.is_parsed():
-        flags.FLAGS.mark_as_parsed()  # grain's workers read them
-    x = np.arange(32.0, dtype="float32").reshape(32, 1)
-    layer = MixUp(0.4, seed=1)
-    dataset = (
-        grain.MapDataset.source(x)
-        .batch(8)
-        .map_with_index(lambda i, batch: layer(batch, step=i))
-        .to_iter_dataset()
-        .mp_prefetch(grain.MultiprocessingOptions(num_workers=2))
-    )
-    for step, mixed in enumerate(dataset):
-        np.testing.assert_allclose(
-            mixed, layer(x[8 * step : 8 * step + 8], step=step), atol=1e-5
-        )

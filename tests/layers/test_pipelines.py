@@ -36,7 +36,7 @@ def test_parallel_maps_reproduce_with_a_step(layer_class):
     layer = layer_class(0.4, num_classes=3, seed=1)
     dataset = helpers.dataset(x, y, batch_size=8).enumerate()
     wanted = expected(layer, x, y)
-    for parallel in (None, 1, 8):
+    for parallel in (None, 1, 2, 8):
         mixed = dataset.map(
             lambda i, batch: layer(*batch, step=i), num_parallel_calls=parallel
         )

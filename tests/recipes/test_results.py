@@ -45,6 +45,26 @@ def test_a_broken_file_is_named_and_left_alone(tmp_path, text):
     assert (tmp_path / "results.json").read_text() == text
 
 
+def test_a_file_that_breaks_while_runs_go_on_is_left_alone(tmp_path):
+    results = make(tmp_path)
+    results.add("digits", "erm", 0, 3, MEASURED)
+    (tmp_path / "results.json").write_text("[{")
+    with pytest.raises(ValueError, match="was left as it is"):
+        results.add("digits", "erm", 1, 3, MEASURED)
+    assert (tmp_path / "results.json").read_text() == "[{"
+
+
+def test_two_processes_do_not_overwrite_each_other(tmp_path):
+    first, second = make(tmp_path), make(tmp_path)
+    first.add("digits", "erm", 0, 3, MEASURED)
+    second.add("digits", "mixup", 0, 3, MEASURED)
+    first.add("digits", "erm", 1, 3, MEASURED)
+    for results in (first, make(tmp_path)):
+        names = sorted((r["method"], r["seed"]) for r in results.records)
+        assert names == [("erm", 0), ("erm", 1), ("mixup", 0)]
+    assert len((tmp_path / "results.csv").read_text().splitlines()) == 4
+
+
 def test_other_settings_are_not_mixed_with_these(tmp_path):
     make(tmp_path).add("digits", "erm", 0, 3, MEASURED)
     with pytest.raises(ValueError, match="epochs=4.*epochs=3.*another --output"):

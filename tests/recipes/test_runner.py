@@ -1,6 +1,9 @@
 """The backend and the loop over runs."""
 
 import json
+import random
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import keras
@@ -100,3 +103,33 @@ def test_tensorboard_must_be_there_before_anything_runs(parsed, monkeypatch):
     with pytest.raises(ValueError, match="pip install tensorboard"):
         run_all(parsed, pytest.fail, [])
     assert not parsed.output.exists()
+
+
+def test_a_killed_recipe_loses_nothing_and_runs_nothing_twice(tmp_path):
+    """Killed with SIGKILL, three times at random."""
+    runs = 8
+    program = [sys.executable, "-m", "benchmarks.killed_recipe", str(tmp_path)]
+    program += ["--runs", str(runs)]
+    done, kept = tmp_path / "runs.txt", []
+
+    def seeds_of(path):
+        if not path.exists():
+            return []
+        return [record["seed"] for record in json.loads(path.read_text())]
+
+    for number in random.Random(4).choices(range(3), k=3):
+        process = subprocess.Popen(program, stderr=subprocess.DEVNULL)
+        before = len(done.read_text().split()) if done.exists() else 0
+        while process.poll() is None:
+            if done.exists() and len(done.read_text().split()) >= before + number:
+                process.kill()
+                process.wait()
+        saved = seeds_of(tmp_path / "results.json")
+        assert saved[: len(kept)] == kept
+        kept = saved
+    again = len(done.read_text().split())
+    subprocess.run(program, check=True, stderr=subprocess.DEVNULL)
+    assert sorted(seeds_of(tmp_path / "results.json")) == list(range(runs))
+    run_last = done.read_text().split()[again:]
+    assert sorted([*kept, *map(int, run_last)]) == list(range(runs))
+    assert len((tmp_path / "results.csv").read_text().splitlines()) == runs + 1
