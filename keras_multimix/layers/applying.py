@@ -7,17 +7,6 @@ from keras_multimix.batches import Batch, map_leaves
 from keras_multimix.paired_labels import PairedLabels
 
 
-def take_partners(batch, rows, ops):
-    """Returns the `Batch` of the partners' rows.
-
-    Args:
-        batch: The `Batch` that holds them.
-        rows: Their row numbers.
-        ops: The namespace of both.
-    """
-    return map_batch(lambda leaf: mixing.take_rows(leaf, rows, ops), batch)
-
-
 def map_batch(function, batch):
     """Maps a function over the arrays of all parts of a `Batch`."""
     return Batch(*(map_leaves(function, part) for part in batch.parts), batch.pack)

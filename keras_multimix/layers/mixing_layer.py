@@ -152,8 +152,12 @@ class MixingLayer(keras.layers.Layer):
         self._validate(batch)
         drawing.check_transformation(self, batch, transformation)
         ops = namespaces.namespace_of(batch.leaves)
-        drawn = {k: namespaces.adopt(v, ops) for k, v in transformation.items()}
-        return self._mix(batch, None, drawn, ops)
+        given = {k: namespaces.adopt(v, ops) for k, v in transformation.items()}
+        # Rows that a caller may have chosen: `take_partners` knows nothing of them.
+        partners = applying.map_batch(
+            lambda leaf: mixing.take_rows(leaf, given["partner"], ops), batch
+        )
+        return self._mix(batch, partners, given, ops)
 
     def pair_batch(self, data, partner_data=None, features=None):
         """Draws for a batch inside a model, which mixes its rows and has its own loss.
@@ -192,14 +196,17 @@ class MixingLayer(keras.layers.Layer):
 
         num_rows = ops.shape(batches.leaves_of(batch.inputs)[0])[0]
         transformation = applying.first_pairs(self, transformation, num_rows, ops)
-        rows = transformation["partner"]
         count = applying.num_pairs(self, num_rows, ops)
+        drop_others = self.keep_batch_size or partners is not None
+
+        def partner_rows(leaf):
+            if partner_data is not None:  # they lie below the batch's own
+                return leaf[num_rows:][:count]
+            return self.take_partners(leaf, transformation, ops)
+
         if partners is None:
-            drop_others = self.keep_batch_size
-            partners = applying.take_partners(_without_inputs(batch), rows, ops)
+            partners = applying.map_batch(partner_rows, _without_inputs(batch))
         else:
-            drop_others = True
-            rows = ops.arange(count, dtype="int32") + num_rows
             partners = applying.map_batch(
                 lambda leaf: leaf[:count], _without_inputs(partners)
             )
@@ -210,9 +217,7 @@ class MixingLayer(keras.layers.Layer):
             return batches.map_leaves(lambda leaf: leaf[:count], structure)
 
         def partners_of(structure):
-            return batches.map_leaves(
-                lambda leaf: mixing.take_rows(leaf, rows, ops), structure
-            )
+            return batches.map_leaves(partner_rows, structure)
 
         def mix(structure, partner_structure=None):
             if partner_structure is None:
@@ -263,6 +268,10 @@ class MixingLayer(keras.layers.Layer):
         """
         raise NotImplementedError
 
+    def take_partners(self, leaf, transformation, ops):
+        """Returns the partners' rows of a leaf, as `draw` has chosen them."""
+        return mixing.take_rows(leaf, transformation["partner"], ops)
+
     def mix_batch(self, batch, partners, transformation, ops):
         """Returns a `Batch` mixed with that of its partners, as the caller packs it."""
         raise NotImplementedError
@@ -306,8 +315,9 @@ class MixingLayer(keras.layers.Layer):
 
         transformation = first(transformation)
         if partners is None:
-            rows = transformation["partner"]
-            partners = applying.take_partners(batch, rows, ops)
+            partners = applying.map_batch(
+                lambda leaf: self.take_partners(leaf, transformation, ops), batch
+            )
         else:
             partners = applying.map_batch(first, partners)
         batch = applying.map_batch(first, batch)
