@@ -260,6 +260,34 @@ def switch(index, branches, ops):
     )
 
 
+def may_be_sharded(ops):
+    """Whether tensors of a namespace may lie on several devices, a part on each."""
+    return ops is keras_ops and keras.backend.backend() == "jax"
+
+
+def take_in_blocks(x, rows, num_blocks, ops):
+    """Returns rows of `x`, each from the block of rows that it replaces one of.
+
+    On JAX it says so to the compiler, which moves no row between the devices when
+    each holds a block. On the other backends a tensor is on one device.
+
+    Args:
+        x: Tensor of shape `(B, ...)`.
+        rows: int32 tensor of shape `(B,)`, rows of `x`.
+        num_blocks: A divisor of B, which is static.
+        ops: The namespace of both.
+    """
+    if not may_be_sharded(ops) or num_blocks == 1:
+        return ops.take(x, rows, axis=0)
+    import jax
+
+    size = x.shape[0] // num_blocks
+    blocks = ops.reshape(x, (num_blocks, size, *x.shape[1:]))
+    places = ops.mod(ops.reshape(rows, (num_blocks, size)), size)
+    taken = jax.vmap(lambda block, place: ops.take(block, place, axis=0))
+    return ops.reshape(taken(blocks, places), x.shape)
+
+
 def in_jit_without_state(variable):
     """Whether a count in `variable` would be lost: in `jax.jit`, outside of Keras.
 

@@ -154,8 +154,12 @@ class MixingLayer(keras.layers.Layer):
         self._validate(batch)
         drawing.check_transformation(self, batch, transformation)
         ops = namespaces.namespace_of(batch.leaves)
-        drawn = {k: namespaces.adopt(v, ops) for k, v in transformation.items()}
-        return self._mix(batch, None, drawn, ops)
+        given = {k: namespaces.adopt(v, ops) for k, v in transformation.items()}
+        # Rows that a caller may have chosen: `take_partners` knows nothing of them.
+        partners = applying.map_batch(
+            lambda leaf: mixing.take_rows(leaf, given["partner"], ops), batch
+        )
+        return self._mix(batch, partners, given, ops)
 
     def pair_batch(self, data, partner_data=None, features=None):
         """Draws for a batch inside a model, which mixes its rows and has its own loss.
@@ -194,16 +198,17 @@ class MixingLayer(keras.layers.Layer):
 
         num_rows = ops.shape(batches.leaves_of(batch.inputs)[0])[0]
         transformation = applying.first_pairs(self, transformation, num_rows, ops)
-        rows = transformation["partner"]
         count = applying.num_pairs(self, num_rows, ops)
+        drop_others = self.keep_batch_size or partners is not None
+
+        def partner_rows(leaf):
+            if partner_data is not None:  # they lie below the batch's own
+                return leaf[num_rows:][:count]
+            return self.take_partners(leaf, transformation, ops)
+
         if partners is None:
-            drop_others = self.keep_batch_size
-            partners = applying.map_batch(
-                lambda leaf: mixing.take_rows(leaf, rows, ops), _without_inputs(batch)
-            )
+            partners = applying.map_batch(partner_rows, _without_inputs(batch))
         else:
-            drop_others = True
-            rows = ops.arange(count, dtype="int32") + num_rows
             partners = applying.map_batch(
                 lambda leaf: leaf[:count], _without_inputs(partners)
             )
@@ -214,15 +219,20 @@ class MixingLayer(keras.layers.Layer):
             return batches.map_leaves(lambda leaf: leaf[:count], structure)
 
         def partners_of(structure):
-            return batches.map_leaves(
-                lambda leaf: mixing.take_rows(leaf, rows, ops), structure
-            )
+            return batches.map_leaves(partner_rows, structure)
 
         def mix(structure, partner_structure=None):
-            both_in_one = partner_structure is None
-            others = structure if both_in_one else own(partner_structure)
-            named = transformation | {"partner": rows if both_in_one else None}
-            return self.mix_inputs(own(structure), others, named, ops)
+            if partner_structure is not None:
+                others = own(partner_structure)
+            elif partner_data is not None:
+                others = partners_of(structure)
+            else:
+                others, named = self._locate_partners(
+                    batches.map_leaves, structure, transformation, ops
+                )
+                return self.mix_inputs(own(structure), others, named, ops)
+            in_order = transformation | {"partner": None}
+            return self.mix_inputs(own(structure), others, in_order, ops)
 
         def mix_mask(mask):
             def either(leaf, partner_leaf):
@@ -265,6 +275,10 @@ class MixingLayer(keras.layers.Layer):
             ops: The namespace of the batch.
         """
         raise NotImplementedError
+
+    def take_partners(self, leaf, transformation, ops):
+        """Returns the partners' rows of a leaf, as `draw` has chosen them."""
+        return mixing.take_rows(leaf, transformation["partner"], ops)
 
     def mix_batch(self, batch, others, transformation, ops):
         """Returns a `Batch` mixed with its partners, as the caller packs it.
@@ -313,12 +327,28 @@ class MixingLayer(keras.layers.Layer):
 
         transformation = first(transformation)
         if partners is None:
-            others = batch
+            others, transformation = self._locate_partners(
+                applying.map_batch, batch, transformation, ops
+            )
         else:
             others = applying.map_batch(first, partners)
             transformation = transformation | {"partner": None}
         batch = applying.map_batch(first, batch)
         return self.mix_batch(batch, others, transformation, ops)
+
+    def _locate_partners(self, map_over, structure, transformation, ops):
+        """Returns where the partners are, and the transformation that says so.
+
+        Those are the structure itself and the rows that the transformation names; or,
+        where a compiler may have laid the batch out over devices, the partners' rows,
+        taken as the pairing knows best.
+        """
+        if not namespaces.may_be_sharded(ops):
+            return structure, transformation
+        taken = map_over(
+            lambda leaf: self.take_partners(leaf, transformation, ops), structure
+        )
+        return taken, transformation | {"partner": None}
 
     def _namespace(self, leaves, step=None):
         # A step that is traced leaves no choice: its draws are made where it is.

@@ -105,6 +105,14 @@ class PairMixingLayer(MixingLayer):
         """Returns a transformation: partners, coefficients and what else it needs."""
         return drawing.draw(self, batch, mixed, state, ops)
 
+    def take_partners(self, leaf, transformation, ops):
+        """Returns the partners' rows of a leaf, as `draw` has chosen them."""
+        rows = transformation["partner"]
+        if self.always_plain:
+            return applying.first_pairs(self, leaf, ops.shape(leaf)[0], ops)
+        taken = pairing.take_partners(self.pairing, leaf, rows, ops)
+        return taken[: ops.shape(rows)[0]] if self.keep_batch_size else taken
+
     def mix_batch(self, batch, others, transformation, ops):
         """Returns a batch mixed with its partners."""
         return applying.mix(self, batch, others, transformation, ops)
@@ -168,7 +176,7 @@ class PairMixingLayer(MixingLayer):
     def get_config(self):
         """Returns the arguments that make a layer with the same stream."""
         pairing_config = self.pairing
-        if callable(pairing_config):
+        if not isinstance(pairing_config, str):
             pairing_config = keras.saving.serialize_keras_object(pairing_config)
         return super().get_config() | {
             "alpha": self.alpha,
@@ -190,6 +198,6 @@ class PairMixingLayer(MixingLayer):
 
 
 def _check_pairing(value):
-    if not callable(value):
+    if not callable(value) and not isinstance(value, pairing.WithinShards):
         check_choice("pairing", value, pairing.PAIRINGS)
     return value

@@ -104,6 +104,14 @@ class RandomMix(MixingLayer):
         choice = draw_ops.cast(draw_ops.where(alone, _ALONE, number), "int32")
         return drawn | {"choice": namespaces.adopt(choice, ops)}
 
+    def take_partners(self, leaf, transformation, ops):
+        """Returns the partners' rows of a leaf, as the chosen layer takes them."""
+        return self._by_choice(
+            lambda layer: layer.take_partners(leaf, transformation, ops),
+            transformation,
+            ops,
+        )
+
     def mix_batch(self, batch, others, transformation, ops):
         """Returns a batch mixed by the layer that the transformation names."""
         return self._by_choice(

@@ -15,6 +15,7 @@ from keras_multimix.models import (
     pair_batches,
     paired_loss,
     step_kinds,
+    wrapped_model,
 )
 from keras_multimix.models.nested_config import rebuilt
 from keras_multimix.models.resumable_model import ResumableModel
@@ -92,6 +93,7 @@ class MixupModel(ResumableModel):
         self.mix_at = points
         self.mixing = True
         self.step_kind = None
+        self.train_through(None)
         # Looking through a large graph costs more than a small step.
         self._cut_at = functools.cache(functools.partial(cut_points.find, base_model))
         self._before_training = jax_state.Snapshot()
@@ -101,9 +103,29 @@ class MixupModel(ResumableModel):
     def call(self, x, training=None):
         """Returns the base model's predictions, never mixed."""
         x = pair_batches.own_inputs(x, self._num_inputs)
+        forward = self._training_forward if training else None
         with hidden_mixing.forward_pass():
             # Keras drops `training` where the base model's `call` takes none.
-            return self.base_model(x, training=training)
+            return (forward or self.base_model)(x, training=training)
+
+    def train_through(self, wrapper):
+        """Sends the forward passes of training through a wrapper of the base model.
+
+        For `DistributedDataParallel`, which averages the gradients over the ranks of
+        `torch.distributed` where the forward pass goes through it. Each rank then
+        calls `fit` with its own share of the rows, an equal number of batches each.
+        Validation, `predict` and saving use the base model itself.
+
+        Args:
+            wrapper: `torch.nn.parallel.DistributedDataParallel(model.base_model)`;
+                None goes back to the base model.
+
+        Raises:
+            ValueError: If it wraps no or another model, or PyTorch does not run.
+        """
+        wrapped_model.check_wrapper(wrapper, self.base_model)
+        # As a method: PyTorch would take a module for a second part of this model.
+        self._training_forward = None if wrapper is None else wrapper.__call__
 
     @property
     def output_names(self):
@@ -120,6 +142,7 @@ class MixupModel(ResumableModel):
         """
         if y is None and _is_arrays(x):
             raise _no_targets()
+        wrapped_model.warn_if_apart(self._training_forward)
         try:
             with self._before_training.guarding(self):
                 return super().fit(x, y, *args, **kwargs)

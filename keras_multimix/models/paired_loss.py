@@ -25,20 +25,20 @@ class _Twice(keras.layers.Layer):
         super().__init__(autocast=False, name="twice")
 
     def call(self, x):
-        return _as_column(ops.concatenate([x, x], axis=0), x)
+        return _as_column(_interleaved(x, x), x)
 
     def compute_mask(self, inputs, previous_mask=None):
         if previous_mask is None:
             return None
-        return ops.concatenate([previous_mask, previous_mask], axis=0)
+        return _interleaved(previous_mask, previous_mask)
 
 
 def stack_labels(pairs, y_pred):
-    """Returns own labels above partners', a structure of shape `(2N, ...)` leaves."""
+    """Returns own and partners' labels in turn, a structure of `(2N, ...)` leaves."""
     vectors = all(len(leaf.shape) == 1 for leaf in tree.flatten(y_pred))
 
     def stack(own, partner):
-        stacked = ops.concatenate([own, partner], axis=0)
+        stacked = _interleaved(own, partner)
         return _as_column(stacked, own) if vectors else stacked
 
     return map_leaves(stack, pairs.own, pairs.partner)
@@ -49,7 +49,7 @@ def loss_weights(pairs, y_pred, loss, output_names):
 
     Args:
         pairs: The `PairedLabels` of the N mixed rows.
-        y_pred: The model's predictions for them, stacked already.
+        y_pred: The model's predictions for them, each twice.
         loss: What `compile` got as its loss.
         output_names: The names of the model's outputs, or None.
 
@@ -72,25 +72,31 @@ def metric_weights(pairs, y_pred, sample_weight):
 
     Args:
         pairs: The `PairedLabels` of the N mixed rows.
-        y_pred: The predictions that the metric gets, stacked already.
+        y_pred: The predictions that the metric gets, each twice.
         sample_weight: The weights that Keras hands the metric, or None.
 
     Returns:
         float32 weights of 2N rows.
     """
-    own = ops.concatenate([pairs.coefficients, 1.0 - pairs.coefficients], axis=0)
+    own = _interleaved(pairs.coefficients, 1.0 - pairs.coefficients)
     if sample_weight is None:
         return _spread(own, y_pred)
     return _aligned(own, sample_weight) * ops.cast(sample_weight, "float32")
 
 
 def stack_weights(pairs):
-    """Returns the rows' and the partners' sample weights stacked, or None."""
+    """Returns the rows' and the partners' sample weights in turn, or None."""
+    return map_leaves(_interleaved, pairs.own_weight, pairs.partner_weight)
 
-    def stack(own, partner):
-        return ops.concatenate([own, partner], axis=0)
 
-    return map_leaves(stack, pairs.own_weight, pairs.partner_weight)
+def _interleaved(own, partner):
+    """Returns the rows of two tensors in turn, `(2N, ...)`.
+
+    Not one tensor below the other: where the rows lie on several devices, half of them
+    would have to move.
+    """
+    stacked = ops.stack([own, partner], axis=1)
+    return ops.reshape(stacked, (-1, *ops.shape(own)[1:]))
 
 
 def _as_column(stacked, leaf):
@@ -117,11 +123,9 @@ def _spread(coefficients, y_pred):
 
 
 def _stacked_weights(pairs, own, partner, y_pred):
-    coefficients = ops.concatenate(
-        [pairs.coefficients, 1.0 - pairs.coefficients], axis=0
-    )
+    coefficients = _interleaved(pairs.coefficients, 1.0 - pairs.coefficients)
     if own is not None:
-        given = ops.cast(ops.concatenate([own, partner], axis=0), "float32")
+        given = ops.cast(_interleaved(own, partner), "float32")
         return _aligned(coefficients, given) * given
     return _spread(coefficients, y_pred)
 

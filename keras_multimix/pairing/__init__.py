@@ -11,13 +11,16 @@ from keras_multimix.pairing.in_batch import (
     neighbor_candidates,
     same_class_candidates,
     sample_partners,
+    take_partners,
 )
 from keras_multimix.pairing.neighbor_pairs import NeighborPairs
+from keras_multimix.pairing.within_shards import WithinShards
 
 __all__ = [
     "DATA_PAIRINGS",
     "PAIRINGS",
     "NeighborPairs",
+    "WithinShards",
     "callable_seed",
     "check_distances",
     "check_partners",
@@ -26,4 +29,5 @@ __all__ = [
     "neighbor_candidates",
     "same_class_candidates",
     "sample_partners",
+    "take_partners",
 ]

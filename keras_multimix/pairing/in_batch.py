@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from keras_multimix import namespaces, randomness
+from keras_multimix import mixing, namespaces, randomness
 from keras_multimix.batches import dtype_of
 from keras_multimix.errors import invalid
+from keras_multimix.pairing.within_shards import WithinShards
 
 PAIRINGS = ("shuffle", "roll", "mirror", "same_class", "neighbors")
 # Pairings that look at the rows, not only at how many there are.
@@ -18,14 +19,16 @@ def sample_partners(state, pairing, num_rows, ops):
 
     Args:
         state: int32 tensor of shape `(3,)`: two key words and the step.
-        pairing: "shuffle" (a random permutation), "roll" (the next row) or "mirror"
-            (row i with row B - 1 - i).
+        pairing: "shuffle" (a random permutation), "roll" (the next row), "mirror"
+            (row i with row B - 1 - i) or a `WithinShards`.
         num_rows: B, an integer or a scalar tensor.
         ops: The namespace of `state`.
 
     Returns:
         An int32 tensor of shape `(B,)`.
     """
+    if isinstance(pairing, WithinShards):
+        return pairing.partners(state, num_rows, ops)
     rows = ops.arange(num_rows, dtype="int32")
     if pairing == "roll":
         return ops.mod(rows + 1, num_rows)
@@ -33,6 +36,31 @@ def sample_partners(state, pairing, num_rows, ops):
         return num_rows - 1 - rows
     words = randomness.random_words(state, randomness.PARTNERS, rows, ops)
     return ops.cast(ops.argsort(words), "int32")
+
+
+def take_partners(pairing, leaf, partners, ops):
+    """Returns the partners' rows of a leaf, by the cheapest way for the pairing.
+
+    What a pairing says of its partners, the row numbers in a tensor do not say: a
+    compiler that lays the batch out over devices has every device fetch all rows of
+    a gather, of slices only those that cross its border.
+
+    Args:
+        pairing: As the layer has it.
+        leaf: Tensor of shape `(B, ...)`.
+        partners: The rows drawn with that pairing, int32 of shape `(B,)`.
+        ops: The namespace of both.
+
+    Returns:
+        A tensor like `leaf`.
+    """
+    if isinstance(pairing, WithinShards):
+        return pairing.take(leaf, partners, ops)
+    if pairing == "roll":
+        return ops.concatenate([leaf[1:], leaf[:1]], axis=0)
+    if pairing == "mirror":
+        return ops.flip(leaf, axis=0)
+    return mixing.take_rows(leaf, partners, ops)
 
 
 def draw_ids(pairing, num_rows, ops):
@@ -44,6 +72,8 @@ def draw_ids(pairing, num_rows, ops):
     rows = ops.arange(num_rows, dtype="int32")
     if pairing == "mirror":
         return ops.minimum(rows, num_rows - 1 - rows)
+    if isinstance(pairing, WithinShards) and pairing.pairing == "mirror":
+        return ops.minimum(rows, pairing.partners(None, num_rows, ops))
     return rows
 
 
