@@ -189,4 +189,62 @@ def torch_step(width, alpha, inner, rate):
     return train
 
 
+def keras_step(width, alpha, inner, rate):
+    """The same with Keras' layers, losses and Adam: what those cost by themselves."""
+    import keras
+    from keras import ops
+
+    from recipes.networks import gan
+
+    g, d = gan.perceptrons(width)
+    optimizers = [keras.optimizers.Adam(rate) for _ in range(2)]
+    weights = [net.trainable_weights for net in (g, d)]
+    for optimizer, own in zip(optimizers, weights, strict=True):
+        optimizer.build(own)
+    seeds = keras.random.SeedGenerator(0)
+    loss_of = keras.losses.BinaryCrossentropy(from_logits=True)
+    gradients_of = _KERAS_GRADIENTS[keras.backend.backend()]
+
+    def descend(number, loss):
+        value, gradients = gradients_of(loss, [w.value for w in weights[number]])
+        optimizers[number].apply(gradients, weights[number])
+        return value
+
+    def step(real):
+        rows = ops.shape(real)[0]
+        for _ in range(inner):
+            mix = keras.random.beta((rows, 1), alpha, alpha, seed=seeds)
+            z = keras.random.normal((rows, 2), seed=seeds)
+            fake = ops.stop_gradient(g(z, training=True))
+            mixed = mix * real + (1 - mix) * fake
+            descend(1, lambda x=mixed, t=mix: loss_of(t, d(x, training=True)))
+        z, ones = keras.random.normal((rows, 2), seed=seeds), ops.ones((rows, 1))
+        return descend(0, lambda: loss_of(ones, d(g(z, training=True), training=True)))
+
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        step = tf.function(step)
+    return lambda batch: step(ops.convert_to_tensor(batch))
+
+
+def _gradients_on_tensorflow(loss, values):
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        value = loss()
+    return value, tape.gradient(value, values)
+
+
+def _gradients_on_torch(loss, values):
+    import torch
+
+    value = loss()
+    return value.detach(), torch.autograd.grad(value, values)
+
+
+_KERAS_GRADIENTS = {
+    "tensorflow": _gradients_on_tensorflow,
+    "torch": _gradients_on_torch,
+}
 BARE = {"jax": jax_step, "tensorflow": tensorflow_step, "torch": torch_step}

@@ -3,15 +3,15 @@
     python -m benchmarks.gan --backend jax
 
 Prints iterations per second of `MixupGAN.fit` and of a loop in the bare backend, which
-take turns, and the ratio of their times: median, lowest and highest of the rounds.
+take turns, and the ratio of their times: median and quartiles of the rounds.
 """
 
 import argparse
 import json
 import statistics
-import time
 from pathlib import Path
 
+from benchmarks.timing import ratio, take_turns
 from recipes.options import BACKENDS, integer_from, one_of
 from recipes.results import write_whole
 from recipes.runner import select_backend
@@ -73,32 +73,31 @@ def main(arguments=None):
     batches = [
         mixture.sample(options.batch_size, generator) for _ in range(options.iterations)
     ]
-    step = bare_gans.BARE[options.backend](options.width, ALPHA, INNER, RATE)
+    steps = {"by hand": bare_gans.BARE[options.backend]}
+    if options.backend != "jax":  # whose compiler makes one program of either
+        steps["by hand with Keras' layers and Adam"] = bare_gans.keras_step
 
-    def by_hand(count):
-        for batch in batches[:count]:
-            loss = step(batch)
-        float(loss)  # waits for the device
+    def loop(make):
+        step = make(options.width, ALPHA, INNER, RATE)
 
-    runs = {"MixupGAN": library(batches, options.width), "by hand": by_hand}
-    for run in runs.values():  # compiles
-        run(3)
-    seconds = {name: [] for name in runs}
-    for number in range(options.rounds):
-        # Who goes first alternates: a busy machine then hurts both alike.
-        for name in sorted(runs, reverse=number % 2 == 1):
-            start = time.perf_counter()
-            runs[name](options.iterations)
-            seconds[name].append(time.perf_counter() - start)
+        def run():
+            for batch in batches:
+                loss = step(batch)
+            float(loss)  # waits for the device
+
+        return run
+
+    ours = library(batches, options.width)
+    runs = {"MixupGAN": lambda: ours(options.iterations)}
+    runs |= {name: loop(make) for name, make in steps.items()}
+    seconds = take_turns(runs, options.rounds)
     return report(seconds, options)
 
 
 def report(seconds, options):
     """Prints the figures and writes them as JSON."""
-    ratios = [
-        ours / bare
-        for ours, bare in zip(seconds["MixupGAN"], seconds["by hand"], strict=True)
-    ]
+    others = [name for name in seconds if name != "MixupGAN"]
+    ratios = {name: ratio(seconds, "MixupGAN", name) for name in others}
     found = {
         "benchmark": "gan",
         "backend": options.backend,
@@ -108,19 +107,15 @@ def report(seconds, options):
             name: options.iterations / statistics.median(each)
             for name, each in seconds.items()
         },
-        "time_ratio": {
-            "median": statistics.median(ratios),
-            "lowest": min(ratios),
-            "highest": max(ratios),
-            "rounds": len(ratios),
-        },
+        "time_ratio": {name: each._asdict() for name, each in ratios.items()},
     }
-    rates, ratio = found["iterations_per_second"], found["time_ratio"]
-    print(
-        f"{options.backend}: MixupGAN {rates['MixupGAN']:.1f} iterations/s, by hand "
-        f"{rates['by hand']:.1f}; time ratio {ratio['median']:.3f} "
-        f"({ratio['lowest']:.3f} to {ratio['highest']:.3f}, {ratio['rounds']} rounds)"
-    )
+    rates = found["iterations_per_second"]
+    print(f"{options.backend}: MixupGAN {rates['MixupGAN']:.1f} iterations/s")
+    for name, each in ratios.items():
+        print(
+            f"  {name} {rates[name]:.1f}; time ratio {each.median:.2f} "
+            f"(quartiles {each.low:.2f} to {each.high:.2f}, {each.rounds} rounds)"
+        )
     options.output.mkdir(parents=True, exist_ok=True)
     path = options.output / f"gan_{options.backend}.json"
     write_whole(path, json.dumps(found, indent=1) + "\n")

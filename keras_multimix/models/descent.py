@@ -21,6 +21,16 @@ def descend(loss, weights, optimizer, variables):
     return value
 
 
+def without_gradient(function):
+    """Returns the tensor that a function returns, as a constant."""
+    if keras.backend.backend() == "torch":
+        import torch
+
+        with torch.no_grad():  # which records nothing to go back through
+            return function()
+    return keras.ops.stop_gradient(function())
+
+
 def _with_tensorflow(loss, weights, variables):
     import tensorflow as tf
 

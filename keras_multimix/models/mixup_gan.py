@@ -234,7 +234,9 @@ class MixupGAN(ResumableModel):
             self.alpha,
         )
         for step in range(self.discriminator_steps):
-            fake = ops.stop_gradient(self.generator(latents[step], training=True))
+            fake = descent.without_gradient(
+                lambda step=step: self.generator(latents[step], training=True)
+            )
             of_discriminator = descent.descend(
                 lambda fake=fake, step=step: gan_losses.discriminator_loss(
                     self._logits, real, fake, coefficients[step]
