@@ -95,7 +95,9 @@ def _interleaved(own, partner):
     Not one tensor below the other: where the rows lie on several devices, half of them
     would have to move.
     """
-    stacked = ops.stack([own, partner], axis=1)
+    # Not `ops.stack`: of one tensor twice TensorFlow's optimizer of graphs (2.21) makes
+    # a tile and a reshape, and takes the wrong tensor for it.
+    stacked = ops.concatenate([own[:, None], partner[:, None]], axis=1)
     return ops.reshape(stacked, (-1, *ops.shape(own)[1:]))
 
 
