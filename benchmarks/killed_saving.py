@@ -1,6 +1,7 @@
 """Saves a model again and again, to be killed while it writes.
 
     python -m benchmarks.killed_saving FILE --backend jax
+    python -m benchmarks.killed_saving FILE --plain     # Keras alone, to compare
 
 All weights of save number n are n, so that a file tells whether it is whole. Prints a
 line when the first save is done.
@@ -39,6 +40,7 @@ def parse_options(arguments=None):
         metavar="BACKEND",
         help=f"what Keras runs on: {', '.join(BACKENDS)}",
     )
+    parser.add_argument("--plain", action="store_true", help="saves the base model")
     return parser.parse_args(arguments)
 
 
@@ -47,7 +49,8 @@ def main(arguments=None):
     options = parse_options(arguments)
     select_backend(options.backend)
     model = new_model()
-    save = model.save if options.file.endswith(".keras") else model.save_weights
+    saved = model.base_model if options.plain else model
+    save = saved.save if options.file.endswith(".keras") else saved.save_weights
     for number in itertools.count(1):
         for weight in model.base_model.trainable_variables:
             weight.assign(weight * 0 + number)

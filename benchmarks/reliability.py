@@ -37,6 +37,7 @@ def parse_options(arguments=None):
     add("--backend", type=one_of(BACKENDS), default="jax", metavar="BACKEND")
     add("--trainings", type=integer(0), default=10, help="to kill at a random step")
     add("--saves", type=integer(0), default=10, help="to kill while they write")
+    add("--plain-saves", type=integer(0), default=10, help="the same of Keras alone")
     add("--recipes", type=integer(0), default=50, help="kills of a running recipe")
     add("--files", type=integer(0), default=200, help="to cut short")
     add("--inputs", type=integer(0), default=2000, help="calls of layers to try")
@@ -90,18 +91,19 @@ def kill_trainings(count, rng, folder, backend):
     return {"injected": count, "lost": lost}
 
 
-def kill_saves(count, rng, folder, backend):
+def kill_saves(count, rng, folder, backend, plain=False):
     """The file is that of one whole save?"""
     import numpy as np
 
     from benchmarks import killed_saving
 
-    lost = 0
+    lost, options = 0, ["--backend", backend] + ["--plain"] * plain
     model = killed_saving.new_model() if count else None
+    model = model.base_model if count and plain else model
     for number in range(count):
         path = folder / f"save{number}.weights.h5"
         process = subprocess.Popen(
-            program("killed_saving", path, "--backend", backend), stdout=subprocess.PIPE
+            program("killed_saving", path, *options), stdout=subprocess.PIPE
         )
         process.stdout.readline()  # the first save is done
         time.sleep(rng.uniform(0, 0.5))
@@ -110,10 +112,11 @@ def kill_saves(count, rng, folder, backend):
         process.stdout.close()
         try:
             model.load_weights(path)
-        except ValueError:
+        except (ValueError, OSError, KeyError, RuntimeError):
             lost += 1
             continue
-        found = {float(v) for w in model.get_weights()[:-1] for v in np.unique(w)}
+        weights = (model if plain else model.base_model).get_weights()
+        found = {float(v) for w in weights for v in np.unique(w)}
         lost += len(found) != 1
     return {"injected": count, "lost": lost}
 
@@ -223,9 +226,15 @@ def try_inputs(count, rng, folder, backend):
     }
 
 
+def kill_plain_saves(*arguments):
+    """The same of a model that Keras saves alone: what the faults do elsewhere."""
+    return kill_saves(*arguments, plain=True)
+
+
 FAULTS = {
     "trainings": ("trainings killed at a random step, then resumed", kill_trainings),
     "saves": ("saves killed while they write", kill_saves),
+    "plain_saves": ("the same of a plain Keras model, to compare", kill_plain_saves),
     "recipes": ("kills of a recipe at a random time", kill_recipes),
     "files": ("files cut short", cut_files),
     "inputs": ("hostile and good inputs", try_inputs),
