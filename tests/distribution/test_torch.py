@@ -1,4 +1,4 @@
-"""`torch.distributed`: ranks draw apart, and train as one by their averaged gradient."""
+"""`torch.distributed`: ranks draw apart, and train by their averaged gradient."""
 
 import json
 
