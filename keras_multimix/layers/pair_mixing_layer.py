@@ -23,8 +23,8 @@ class PairMixingLayer(MixingLayer):
         alpha: α of λ ~ Beta(α, α), 0 or more. 0 leaves each row as it is.
         num_interpolations: K, how many mixed rows each pair gives.
         sampling: `"independent"`, `"stratified"` or `"shared"` coefficients.
-        pairing: `"shuffle"`, `"roll"`, `"mirror"`, `"same_class"`, `"neighbors"` or
-            a callable `(x, y, seed) -> partner`.
+        pairing: `"shuffle"`, `"roll"`, `"mirror"`, `"same_class"`, `"neighbors"`, a
+            `WithinShards` or a callable `(x, y, seed) -> partner`.
         mix_labels: False keeps the label of the row that weighs more.
         num_classes: Number of classes of integer labels, which become one-hot.
         keep_batch_size: True mixes the first B // K pairs only (at least one).

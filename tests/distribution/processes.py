@@ -32,12 +32,16 @@ def start(worker, *arguments, **environment):
 
 
 def found_by(*processes):
-    """Waits for workers; returns what each has printed last, from JSON."""
+    """Waits for workers; returns what each has printed last, from JSON.
+
+    They have as long as a busy machine may need.
+    """
     try:
-        outputs = [process.communicate(timeout=300)[0] for process in processes]
+        outputs = [process.communicate(timeout=900)[0] for process in processes]
     finally:
         for process in processes:
             process.kill()  # where one has failed, the others would wait for it
+            process.communicate()
     assert [process.returncode for process in processes] == [0] * len(processes)
     return [json.loads(output.splitlines()[-1]) for output in outputs]
 
