@@ -57,7 +57,12 @@ def parse_options(arguments=None):
         default=["ring", "grid"],
         help=f"what to learn: {', '.join(DATASETS)}",
     )
-    add("--discriminator-steps", type=integer(1), default=5, help="for each of those")
+    add(
+        "--discriminator-steps",
+        type=integer(1),
+        default=5,
+        help="for each one of the generator",
+    )
     add("--batch-size", type=integer(2), default=128, help="rows in a step")
     add("--alpha", type=number(0), default=0.2, help="λ ~ Beta(α, α)")
     add("--learning-rate", type=number(0), default=1e-3, help="of Adam")

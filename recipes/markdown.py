@@ -4,6 +4,8 @@
 
 Prints a Markdown table for each data set: mean ± standard deviation over the seeds, on
 how many seeds the first column is below plain training's, and the p of a paired t-test.
+
+    python -m recipes.markdown runs/gan/results.json --reference gan
 """
 
 import argparse
@@ -60,9 +62,19 @@ def main(arguments=None):
     add("--reference", default="erm", metavar="METHOD", help="to compare with")
     options = parser.parse_args(arguments)
     records = with_nan(json.loads(options.results.read_text(encoding="utf-8")))
-    columns = options.columns or [name for name, *_ in report.COLUMNS]
     for dataset in dict.fromkeys(record["dataset"] for record in records):
         own = [record for record in records if record["dataset"] == dataset]
+        known = report.known_columns(own, _KNOWN.values())
+        usual = (*report.COLUMNS, *report.GAN_COLUMNS)
+        usual = [each[0] for each in report.known_columns(own, usual)]
+        columns = options.columns or usual
+        missing = set(columns) - {name for name, *_ in known}
+        if missing:
+            measured = ", ".join(name for name, *_ in known)
+            parser.error(
+                f"expected --columns from {measured}, which these runs measured; "
+                f"received {', '.join(sorted(missing))}"
+            )
         print(f"\n{dataset}:\n")
         print("\n".join(table(own, columns, options.reference)))
 

@@ -60,7 +60,7 @@ def check_rows(shape, output_shape):
     if not same_shape(shape, (None, *expected)):
         raise invalid(
             "data for `MixupGAN`",
-            expected=f"real rows like the generator's, (B, *{expected})",
+            expected=f"real rows like the generator's, (B, {str(expected)[1:]}",
             received=f"shape {shape}",
             fix="reshape the data, or change the generator's last layer",
         )
@@ -71,3 +71,17 @@ def check_rows(shape, output_shape):
             received=f"none: shape {shape}",
             fix="pass the real rows",
         )
+
+
+def no_test_loss(what):
+    """Returns the error of asking a GAN how well it does on other rows.
+
+    Args:
+        what: What asked.
+    """
+    return invalid(
+        what,
+        expected="nothing: a GAN has no loss that tells how good it is",
+        received="rows to test on",
+        fix="compare what `generate` returns with real rows",
+    )

@@ -166,17 +166,24 @@ class MixupGAN(ResumableModel):
             callbacks: Likewise.
             **kwargs: Likewise.
         """
+        if kwargs.get("validation_data") is not None or kwargs.get("validation_split"):
+            raise gan_checks.no_test_loss("argument `validation_data`")
         if hasattr(x, "shape"):
             gan_checks.check_rows(tuple(x.shape), self.generator.output_shape)
         if not isinstance(callbacks, keras.callbacks.CallbackList):
             # First in the list, so that it stops before another saves bad weights.
-            callbacks = [StopAtNonFinite(), *(callbacks or [])]
+            given = [] if callbacks is None else keras.tree.flatten(callbacks)
+            callbacks = [StopAtNonFinite(), *given]
             others = callbacks[1:]
             callbacks[0].every_batch = any(
                 isinstance(getattr(each, "save_freq", None), int) for each in others
             )
         with self._before_training.guarding(self):
             return super().fit(x, *args, callbacks=callbacks, **kwargs)
+
+    def evaluate(self, *args, **kwargs):
+        """Raises a ValueError: a GAN has no loss of rows that it was not trained on."""
+        raise gan_checks.no_test_loss("call of `evaluate`")
 
     def make_train_function(self, force=False):
         """Compiles the training step, with the arguments of `keras.Model`'s."""

@@ -395,6 +395,24 @@ def test_data_that_do_not_fit_move_nothing(shape):
     assert in_numpy(gan.random_state).tolist() == [1, 0, 0]
 
 
+def test_one_callback_needs_no_list():
+    gan = make()
+    seen = []
+    callback = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: seen.append(1))
+    gan.fit(np.zeros((4, 3), "float32"), callbacks=callback, verbose=0)
+    assert seen == [1]
+
+
+def test_there_is_no_test_loss():
+    gan, rows = make(), np.zeros((4, 3), "float32")
+    with pytest.raises(ValueError, match="(?s)Expected.*Received.*To fix it"):
+        gan.evaluate(rows)
+    for arguments in ({"validation_data": rows}, {"validation_split": 0.5}):
+        with pytest.raises(ValueError, match="validation_data"):
+            gan.fit(rows, verbose=0, **arguments)
+    assert in_numpy(gan.random_state).tolist() == [1, 0, 0]
+
+
 def test_one_optimizer_cannot_serve_both():
     optimizer = keras.optimizers.Adam()
     gan = MixupGAN(network(2, 3), network(3, 1))
