@@ -44,11 +44,14 @@ class Batch:
     @property
     def leaves(self):
         """All arrays of all parts."""
-        return leaves_of(self.parts)
+        return [leaf for part in self.parts for leaf in leaves_of(part)]
 
 
 def leaves_of(structure):
     """Returns the arrays of a nested structure, without its Nones."""
+    # Walking over a tree costs as much as mixing a small batch, even one of one leaf.
+    if structure is None:
+        return []
     if _is_leaf(structure):
         return [structure]
     return [leaf for leaf in tree.flatten(structure) if leaf is not None]
@@ -56,6 +59,8 @@ def leaves_of(structure):
 
 def map_leaves(function, *structures):
     """Maps a function over the arrays of structures; None stays None."""
+    if structures[0] is None:
+        return None
     if _is_leaf(structures[0]):
         return function(*structures)
     return tree.map_structure(
@@ -64,7 +69,6 @@ def map_leaves(function, *structures):
 
 
 def _is_leaf(structure):
-    # Walking over a tree of one array costs as much as mixing a small one.
     return hasattr(structure, "shape") and hasattr(structure, "dtype")
 
 

@@ -13,6 +13,8 @@ from keras_multimix import namespaces
 
 # Below that many numbers in a row dispatching costs more than memory traffic does.
 _LARGE_ROW = 1024
+# And in a batch, reading the partners' numbers costs more than gathering their rows.
+_LARGE_BATCH = 1 << 16
 
 
 def combine(x, others, rows, weights, ops):
@@ -31,11 +33,12 @@ def combine(x, others, rows, weights, ops):
     num_interpolations = weights.shape[1]
     single = num_interpolations == 1
     shape = (-1,) if single else (-1, num_interpolations)
-    weights = ops.reshape(weights, shape + (1,) * (len(x.shape) - 1))
+    shape += (1,) * (len(x.shape) - 1)
+    if ops is namespaces.keras_ops and keras.backend.backend() == "torch":
+        return _in_torch(x, others, rows, weights.reshape(shape), single)
+    weights = ops.reshape(weights, shape)
     if ops is namespaces.numpy_ops:
         return _in_numpy(x, others, rows, weights, single)
-    if ops is namespaces.keras_ops and keras.backend.backend() == "torch":
-        return _in_torch(x, others, rows, weights, single)
     if namespaces.in_tensorflow_graph() and _is_large(x):
         return _compiled_by_xla()(x, others, rows, weights)
     return _formula(x, others, rows, weights, ops)
@@ -65,8 +68,11 @@ def _in_torch(x, others, rows, weights, single):
     import torch
 
     if rows is not None:
-        runs = _runs(rows) if single and not torch.compiler.is_compiling() else None
-        if runs is not None and not (x.requires_grad or others.requires_grad):
+        in_slices = single and x.numel() >= _LARGE_BATCH
+        in_slices &= not (x.requires_grad or others.requires_grad)
+        in_slices &= not torch.compiler.is_compiling()
+        runs = _runs(rows) if in_slices else None
+        if runs is not None:
             mixed = torch.empty_like(x)
             for start, stop, first in runs:
                 partners = others[first : first + stop - start]
@@ -90,7 +96,7 @@ def _runs(rows):
     known = namespaces.readable(rows)
     if known is None or not len(known):
         return None
-    starts = np.flatnonzero(np.diff(known) != 1) + 1
+    starts = np.flatnonzero(known[1:] - known[:-1] != 1) + 1
     if len(starts) > 1:
         return None
     starts, stops = [0, *starts.tolist()], [*starts.tolist(), len(known)]

@@ -7,6 +7,7 @@ coefficient.
 """
 
 from keras_multimix import fused
+from keras_multimix.batches import dtype_of
 
 
 def repeat_rows(x, times, ops):
@@ -34,15 +35,15 @@ def interpolate(x, others, rows, coefficients, dtype, ops):
         `λ * x + (1 - λ) * others[rows]`, of shape `(B * K, ...)` and dtype `dtype`.
     """
     at_least_float32 = "float32" if dtype in ("float16", "bfloat16") else dtype
-    own = ops.cast(x, at_least_float32)
-    others = own if others is x else ops.cast(others, at_least_float32)
-    weights = ops.cast(coefficients, at_least_float32)
+    own = _cast(x, at_least_float32, ops)
+    others = own if others is x else _cast(others, at_least_float32, ops)
+    weights = _cast(coefficients, at_least_float32, ops)
     mixed = fused.combine(own, others, rows, weights, ops)
     num_rows, *sizes = ops.shape(x)
     if coefficients.shape[1] > 1:
         # Not -1: where a size is 0 it could be anything.
         mixed = ops.reshape(mixed, (num_rows * coefficients.shape[1], *sizes))
-    return ops.cast(mixed, dtype)
+    return _cast(mixed, dtype, ops)
 
 
 def paste(x, others, rows, boxes, axes, ops):
@@ -94,3 +95,8 @@ def box_sizes(coefficients, size, ops):
     return tuple(
         ops.cast(side * ops.cast(pixels, "float32") + 0.5, "int32") for pixels in size
     )
+
+
+def _cast(x, dtype, ops):
+    # Dispatching a cast that does nothing costs as much as mixing a small batch.
+    return x if dtype_of(x) == dtype else ops.cast(x, dtype)

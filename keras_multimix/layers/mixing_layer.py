@@ -9,6 +9,7 @@ from keras import ops as keras_ops
 from keras_multimix import batches, labels, mixing, namespaces
 from keras_multimix.errors import invalid
 from keras_multimix.layers import applying, drawing, random_state
+from keras_multimix.layers.outermost import is_outermost
 from keras_multimix.layers.paired_batch import PairedBatch
 from keras_multimix.seeds import resolve_seed
 
@@ -59,6 +60,13 @@ class MixingLayer(keras.layers.Layer):
             self._validate(batch)
         # NumPy batches, and tf.data's under another backend, stay what they are.
         if self._namespace(batch.leaves, step) is not keras_ops:
+            training = True if training is None else training
+            return self.call(x, y, sample_weight, training=training, step=step)
+        if is_outermost(self, batch.leaves):
+            x, y, sample_weight = (
+                batches.map_leaves(keras_ops.convert_to_tensor, part)
+                for part in (x, y, sample_weight)
+            )
             training = True if training is None else training
             return self.call(x, y, sample_weight, training=training, step=step)
         # Left out, `training` is what the model around the layer is doing.
