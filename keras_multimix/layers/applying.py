@@ -77,9 +77,10 @@ def pair_labels(layer, batch, partners, transformation, ops):
         A `PairedLabels` without its `scale`.
     """
     in_order = transformation | {"partner": None}
+    times = transformation["coefficients"].shape[1]  # K, or a part of K
 
     def repeat(leaf):
-        return mixing.repeat_rows(leaf, layer.num_interpolations, ops)
+        return mixing.repeat_rows(leaf, times, ops)
 
     def own_or_mask(leaf, partner_leaf):
         if not layer.is_spatial(leaf, batch):

@@ -196,66 +196,12 @@ class MixingLayer(keras.layers.Layer):
             mixed = dataclasses.replace(batch, inputs=features)
             batches.check_batch(mixed)
         self.check(batch, mixed)
-        if partner_data is None:
-            partners = None
-        else:
+        if partner_data is not None:
             x, y, sample_weight = partner_data
             partners = batches.Batch(x, y, None, sample_weight, None)
             _check_same_shapes(batch, partners)
         transformation = self._draw(batch, None, ops, mixed)
-
-        num_rows = ops.shape(batches.leaves_of(batch.inputs)[0])[0]
-        transformation = applying.first_pairs(self, transformation, num_rows, ops)
-        count = applying.num_pairs(self, num_rows, ops)
-        drop_others = self.keep_batch_size or partners is not None
-
-        def partner_rows(leaf):
-            if partner_data is not None:  # they lie below the batch's own
-                return leaf[num_rows:][:count]
-            return self.take_partners(leaf, transformation, ops)
-
-        if partners is None:
-            partners = applying.map_batch(partner_rows, _without_inputs(batch))
-        else:
-            partners = applying.map_batch(
-                lambda leaf: leaf[:count], _without_inputs(partners)
-            )
-
-        def own(structure):
-            if not drop_others:
-                return structure
-            return batches.map_leaves(lambda leaf: leaf[:count], structure)
-
-        def partners_of(structure):
-            return batches.map_leaves(partner_rows, structure)
-
-        def mix(structure, partner_structure=None):
-            if partner_structure is not None:
-                others = own(partner_structure)
-            elif partner_data is not None:
-                others = partners_of(structure)
-            else:
-                others, named = self._locate_partners(
-                    batches.map_leaves, structure, transformation, ops
-                )
-                return self.mix_inputs(own(structure), others, named, ops)
-            in_order = transformation | {"partner": None}
-            return self.mix_inputs(own(structure), others, in_order, ops)
-
-        def mix_mask(mask):
-            def either(leaf, partner_leaf):
-                counts = ops.cast(ops.logical_or(leaf, partner_leaf), leaf.dtype)
-                return mixing.repeat_rows(counts, self.num_interpolations, ops)
-
-            return batches.map_leaves(either, own(mask), partners_of(mask))
-
-        labelled = dataclasses.replace(
-            mixed, labels=own(batch.labels), sample_weight=own(batch.sample_weight)
-        )
-        pairs = self.pair_labels(labelled, partners, transformation, ops)
-        rows_after = ops.cast(ops.shape(pairs.coefficients)[0], "float32")
-        scale = ops.cast(num_rows, "float32") / rows_after
-        return PairedBatch(pairs._replace(scale=scale), mix, mix_mask)
+        return PairedBatch(self, batch, mixed, partner_data, transformation, ops)
 
     def skip(self):
         """Counts a call that draws nothing."""
@@ -335,7 +281,7 @@ class MixingLayer(keras.layers.Layer):
 
         transformation = first(transformation)
         if partners is None:
-            others, transformation = self._locate_partners(
+            others, transformation = self.locate_partners(
                 applying.map_batch, batch, transformation, ops
             )
         else:
@@ -344,7 +290,7 @@ class MixingLayer(keras.layers.Layer):
         batch = applying.map_batch(first, batch)
         return self.mix_batch(batch, others, transformation, ops)
 
-    def _locate_partners(self, map_over, structure, transformation, ops):
+    def locate_partners(self, map_over, structure, transformation, ops):
         """Returns where the partners are, and the transformation that says so.
 
         Those are the structure itself and the rows that the transformation names; or,
@@ -414,10 +360,6 @@ def _rebuilt(rebuild, arguments, home):
     layer = rebuild(*arguments)
     layer._home = home
     return layer
-
-
-def _without_inputs(batch):
-    return dataclasses.replace(batch, inputs=None)
 
 
 def _check_same_shapes(batch, partners):

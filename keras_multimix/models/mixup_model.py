@@ -15,10 +15,12 @@ from keras_multimix.models import (
     pair_batches,
     paired_loss,
     step_kinds,
+    step_parts,
     wrapped_model,
 )
 from keras_multimix.models.nested_config import rebuilt
 from keras_multimix.models.resumable_model import ResumableModel
+from keras_multimix.models.step_parts import StepParts
 from keras_multimix.paired_labels import PairedLabels
 
 
@@ -41,6 +43,12 @@ class MixupModel(ResumableModel):
             `base_model`, after which everything is mixed, and `"input"`. Each step
             draws one. What lies below it runs once on the rows of the batch, what
             lies above on the mixed rows. None mixes the inputs.
+        interpolations_at_once: How many of a pair's K interpolations a step runs
+            through the model at a time, a divisor of K. With 1 a step needs the memory
+            of a plain one, and its optimizer has to accumulate the gradients of
+            all K parts, `gradient_accumulation_steps=K`. The weights become those
+            of a step on all K at once, to rounding, but for what looks at a whole
+            batch, such as batch normalization. None runs all K at once.
         **kwargs: `name` and other arguments of `keras.Model`.
 
     Call arguments:
@@ -52,10 +60,12 @@ class MixupModel(ResumableModel):
 
     Raises:
         ValueError: If `base_model` is no Keras model or has a training step of its
-            own, `mixer` is no mixing layer, or `mix_at` names a layer that is not
-            there or that a connection passes by. In `fit`: without targets, and for
-            batches that the mixer refuses; integer token ids among them, unless they
-            are mixed after their embedding.
+            own, `mixer` is no mixing layer, `mix_at` names a layer that is not there
+            or that a connection passes by, or `interpolations_at_once` does not
+            divide K. In `fit`: for an optimizer that does not accumulate the
+            gradients of a step's parts, without targets, and for batches that the
+            mixer refuses; integer token ids among them, unless they are mixed after
+            their embedding.
 
     References:
         The loss: Zhang et al., "mixup: Beyond Empirical Risk Minimization", ICLR
@@ -77,7 +87,9 @@ class MixupModel(ResumableModel):
     ['accuracy', 'loss']
     """
 
-    def __init__(self, base_model, mixer, mix_at=None, **kwargs):
+    def __init__(
+        self, base_model, mixer, mix_at=None, interpolations_at_once=None, **kwargs
+    ):
         _check_base_model(base_model)
         if not isinstance(mixer, MixingLayer):
             raise invalid(
@@ -87,10 +99,15 @@ class MixupModel(ResumableModel):
                 fix="pass for instance `MixUp(alpha=0.2)` or `MultiMix()`",
             )
         points = _check_points(base_model, mix_at)
+        parts = step_parts.check_at_once(
+            interpolations_at_once, mixer.num_interpolations
+        )
         super().__init__(**kwargs)
         self.base_model = base_model
         self.mixer = mixer
         self.mix_at = points
+        self.interpolations_at_once = interpolations_at_once
+        self._num_parts = parts
         self.mixing = True
         self.step_kind = None
         self.train_through(None)
@@ -156,6 +173,7 @@ class MixupModel(ResumableModel):
         """Compiles the training step, with the arguments of `keras.Model`'s."""
         if self.train_function is not None and not force:
             return
+        step_parts.check_optimizer(self.optimizer, self._num_parts)
 
         def build():
             before = self.train_function
@@ -188,19 +206,36 @@ class MixupModel(ResumableModel):
 
     def train_step(self, *args):
         """Mixes one batch and trains on it."""
+        keras_step = super().train_step
         if keras.backend.backend() != "jax":
             (data,) = args
-            data, hidden = self._prepare(self.step_kind, data)
-            with hidden_mixing.step(hidden):
-                return super().train_step(data)
+            parts = self._prepare(self.step_kind, data)
+
+            def train_on(number):
+                data, hidden = parts.of(number)
+                with hidden_mixing.step(hidden):
+                    return keras_step(data)
+
+            if parts.count == 1:
+                return train_on(0)
+            step_parts.run(parts.count, train_on)
+            return self.get_metrics_result()
         # Under JAX a step is a pure function: the count of the mixer's calls is read
         # from its state and handed on with it.
         state, ((kind, data),) = args[0], args[1].items()
-        (data, hidden), updated = jax_state.run_in_state(
+        parts, updated = jax_state.run_in_state(
             lambda: self._prepare(kind, data), self.non_trainable_variables, state[1]
         )
-        with hidden_mixing.step(hidden):
-            return super().train_step((state[0], updated, *state[2:]), data)
+
+        def train_from(state, number):
+            data, hidden = parts.of(number)
+            with hidden_mixing.step(hidden):
+                return keras_step(state, data)
+
+        state = (state[0], updated, *state[2:])
+        if parts.count == 1:
+            return train_from(state, 0)
+        return step_parts.run_in_state(parts.count, train_from, state)
 
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
@@ -233,27 +268,39 @@ class MixupModel(ResumableModel):
             return super().compute_metrics(x, y, y_pred, weights)
 
     def _prepare(self, kind, data):
-        """Returns what to train on, and the `HiddenMixing` of the forward pass."""
+        """Returns the `StepParts` to train on."""
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         given = pair_batches.split(x, y, self._num_inputs)
         own, partners = ((x, y, sample_weight), None) if given is None else given
         if own[1] is None:
             raise _no_targets()
+        count = self._num_parts
         if kind == step_kinds.PLAIN:
             self.mixer.skip()
-            return own, None
+            # The optimizer waits for as many parts as a mixed step has.
+            return StepParts(count, lambda number: (own, None))
         if kind == cut_points.INPUT:
-            pairs = self.mixer.pair_batch(own, partners)
-            x = pairs.mix(own[0], partners and partners[0])
-            return (x, pairs.labels), None
+            whole = self.mixer.pair_batch(own, partners)
+
+            def mixed(number):
+                pairs = whole.part(number, count)
+                x = pairs.mix(own[0], partners and partners[0])
+                return (x, pairs.labels), None
+
+            return StepParts(count, mixed)
         cut_points.build(self.base_model, own[0])
         cut = self._cut_at(kind)
         features = cut_points.features(cut.operation)
-        pairs = self.mixer.pair_batch(own, partners, features=features)
+        whole = self.mixer.pair_batch(own, partners, features=features)
         x = own[0]
         if partners is not None:
             x = pair_batches.stacked(x, partners[0])
-        return (x, pairs.labels), hidden_mixing.HiddenMixing(cut, pairs)
+
+        def mixed_inside(number):
+            pairs = whole.part(number, count)
+            return (x, pairs.labels), hidden_mixing.HiddenMixing(cut, pairs)
+
+        return StepParts(count, mixed_inside)
 
     @property
     def _num_inputs(self):
@@ -291,6 +338,8 @@ class MixupModel(ResumableModel):
         config = keras.Layer.get_config(self)
         if self.mix_at is not None:
             config["mix_at"] = list(self.mix_at)
+        if self.interpolations_at_once is not None:
+            config["interpolations_at_once"] = self.interpolations_at_once
         return config | {
             "base_model": keras.saving.serialize_keras_object(self.base_model),
             "mixer": keras.saving.serialize_keras_object(self.mixer),

@@ -1,0 +1,130 @@
+"""A training step in several parts, one after another: memory for one at a time.
+
+Each part is a training step of Keras' own on some of the K interpolations; the
+optimizer, which accumulates gradients, moves the weights at the last one.
+"""
+
+import sys
+from collections.abc import Callable
+from typing import NamedTuple
+
+import keras
+
+from keras_multimix.arguments import check_count
+from keras_multimix.errors import invalid
+
+
+class StepParts(NamedTuple):
+    """What the parts of a step train on.
+
+    Attributes:
+        count: How many there are.
+        of: A function of a part's number, an integer or a scalar tensor, that returns
+            its `(data, hidden)`: a batch, and the `HiddenMixing` of its forward pass.
+    """
+
+    count: int
+    of: Callable
+
+
+def check_at_once(value, num_interpolations):
+    """Refuses a number of interpolations at once that does not divide K.
+
+    Args:
+        value: What the caller passed; None is all of them.
+        num_interpolations: K.
+
+    Returns:
+        The number of parts.
+
+    Raises:
+        ValueError: If it is no such number.
+    """
+    if value is None:
+        return 1
+    value = check_count("interpolations_at_once", value)
+    if num_interpolations % value:
+        raise invalid(
+            "argument `interpolations_at_once`",
+            expected=f"a divisor of the mixer's K, {num_interpolations}",
+            received=f"interpolations_at_once={value}",
+            fix="pass 1, or None for all of them at once",
+        )
+    return num_interpolations // value
+
+
+def check_optimizer(optimizer, num_parts):
+    """Refuses an optimizer that does not wait for all parts of a step.
+
+    Args:
+        optimizer: A Keras optimizer.
+        num_parts: How many parts a step has.
+
+    Raises:
+        ValueError: If it does not accumulate the gradients of that many.
+    """
+    inner = getattr(optimizer, "inner_optimizer", optimizer)  # of a loss scale's
+    steps = getattr(inner, "gradient_accumulation_steps", None) or 1
+    if num_parts > 1 and steps % num_parts:
+        raise invalid(
+            "optimizer of a model with `interpolations_at_once`",
+            expected=f"one that accumulates the gradients of a step's {num_parts} "
+            f"parts, gradient_accumulation_steps={num_parts} or a multiple",
+            received=f"{type(inner).__name__} with gradient_accumulation_steps="
+            f"{getattr(inner, 'gradient_accumulation_steps', None)}",
+            fix=f"pass for instance `keras.optimizers.{type(inner).__name__}(..., "
+            f"gradient_accumulation_steps={num_parts})`",
+        )
+
+
+def run(count, step):
+    """Runs the parts of a step on TensorFlow or PyTorch.
+
+    Args:
+        count: How many parts there are, 2 or more.
+        step: A function of a part's number.
+    """
+    if not _needs_a_loop_of_tensorflow():
+        for number in range(count):
+            step(number)
+        return
+    import tensorflow as tf
+
+    # A loop, which keeps the parts apart: of operations side by side a compiler would
+    # start the next part before it has let go of the last one's memory.
+    def body(number):
+        step(number)
+        return (number + 1,)
+
+    tf.while_loop(
+        lambda number: number < count, body, (tf.constant(0),), parallel_iterations=1
+    )
+
+
+def run_in_state(count, step, state):
+    """Runs the parts of a step on JAX, from a state to the next.
+
+    Args:
+        count: How many parts there are, 2 or more.
+        step: A function of a state and a part's number that returns `(logs, state)`.
+        state: A structure of arrays.
+
+    Returns:
+        The last part's `(logs, state)`.
+    """
+    import jax
+
+    def body(state, number):
+        logs, state = step(state, number)
+        return state, logs
+
+    state, logs = jax.lax.scan(body, state, jax.numpy.arange(count))
+    return keras.tree.map_structure(lambda values: values[-1], logs), state
+
+
+def _needs_a_loop_of_tensorflow():
+    tf = sys.modules.get("tensorflow")
+    if keras.backend.backend() != "tensorflow" or not tf.inside_function():
+        return False
+    # Replicas cannot agree on a variable from within a loop.
+    return not tf.distribute.has_strategy()
