@@ -48,7 +48,8 @@ class MixupModel(ResumableModel):
             of a plain one, and its optimizer has to accumulate the gradients of
             all K parts, `gradient_accumulation_steps=K`. The weights become those
             of a step on all K at once, to rounding, but for what looks at a whole
-            batch, such as batch normalization. None runs all K at once.
+            batch, such as batch normalization. Not under `tf.distribute`, where no
+            Keras optimizer accumulates. None runs all K at once.
         **kwargs: `name` and other arguments of `keras.Model`.
 
     Call arguments:

@@ -4,12 +4,12 @@ Each part is a training step of Keras' own on some of the K interpolations; the
 optimizer, which accumulates gradients, moves the weights at the last one.
 """
 
-import sys
 from collections.abc import Callable
 from typing import NamedTuple
 
 import keras
 
+from keras_multimix import namespaces
 from keras_multimix.arguments import check_count
 from keras_multimix.errors import invalid
 
@@ -38,7 +38,8 @@ def check_at_once(value, num_interpolations):
         The number of parts.
 
     Raises:
-        ValueError: If it is no such number.
+        ValueError: If it is no such number; for more than one part under a strategy
+            of `tf.distribute`, where no Keras optimizer accumulates gradients.
     """
     if value is None:
         return 1
@@ -50,7 +51,16 @@ def check_at_once(value, num_interpolations):
             received=f"interpolations_at_once={value}",
             fix="pass 1, or None for all of them at once",
         )
-    return num_interpolations // value
+    num_parts = num_interpolations // value
+    if num_parts > 1 and namespaces.under_tensorflow_strategy():
+        raise invalid(
+            "argument `interpolations_at_once`",
+            expected="None under `tf.distribute`, where Keras' optimizers cannot "
+            "accumulate gradients",
+            received=f"interpolations_at_once={value} in the scope of a strategy",
+            fix="pass `interpolations_at_once=None` and smaller batches",
+        )
+    return num_parts
 
 
 def check_optimizer(optimizer, num_parts):
@@ -84,7 +94,7 @@ def run(count, step):
         count: How many parts there are, 2 or more.
         step: A function of a part's number.
     """
-    if not _needs_a_loop_of_tensorflow():
+    if not namespaces.in_tensorflow_graph():
         for number in range(count):
             step(number)
         return
@@ -120,11 +130,3 @@ def run_in_state(count, step, state):
 
     state, logs = jax.lax.scan(body, state, jax.numpy.arange(count))
     return keras.tree.map_structure(lambda values: values[-1], logs), state
-
-
-def _needs_a_loop_of_tensorflow():
-    tf = sys.modules.get("tensorflow")
-    if keras.backend.backend() != "tensorflow" or not tf.inside_function():
-        return False
-    # Replicas cannot agree on a variable from within a loop.
-    return not tf.distribute.has_strategy()

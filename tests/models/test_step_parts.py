@@ -170,3 +170,13 @@ def test_optimizers_that_do_not_wait_are_refused(steps):
     with pytest.raises(ValueError, match="gradient_accumulation_steps=4") as error:
         model.fit(x, np.zeros((len(x), 3)), verbose=0)
     assert_three_parts(error)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="tf.distribute")
+def test_strategies_are_refused():
+    import tensorflow as tf
+
+    scope = tf.distribute.MirroredStrategy(["CPU:0"]).scope()
+    with scope, pytest.raises(ValueError, match="tf.distribute") as error:
+        MixupModel(base_model(), MultiMix(1.0, K), interpolations_at_once=1)
+    assert_three_parts(error)
