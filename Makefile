@@ -26,8 +26,17 @@ CREATED := $(VENV)/.created
 DEMO_READY := $(VENV)/.demo-ready
 ALL_READY := $(VENV)/.all-ready
 
+OLDEST := .venv-oldest
+OLDEST_READY := $(OLDEST)/.ready
+INSTALLED := .venv-wheel
+
+# What the package and its tools may come under: nothing that binds who uses them.
+LICENCES := Apache;BSD;MIT;MPL;Mozilla Public License;Python Software Foundation;PSF
+# Says nothing of its licence in its metadata; Keras itself requires it.
+LICENCE_UNNAMED := namex
+
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all lint format clean
+.PHONY: help setup demo test test-all test-oldest package lint format clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | \
@@ -44,6 +53,29 @@ test: lint ## lint, then the tests on TensorFlow, JAX and PyTorch
 test-all: lint ## the same with the slow tests
 	$(MAKE) --no-print-directory test-backends MARKERS=''
 
+# The lower bounds that pyproject.toml promises, in an environment of their own. The
+# recipes and the benchmarks come with newer tools and are no part of the package.
+test-oldest: $(OLDEST_READY) ## the package's tests on the oldest versions supported
+	@set -e; for backend in tensorflow jax torch; do \
+		echo "== tests on $$backend, oldest versions"; \
+		$(QUIET) KERAS_BACKEND=$$backend $(OLDEST)/bin/python -m pytest -q \
+			-n $(PYTEST_WORKERS) -m 'not slow' --ignore=tests/recipes \
+			--ignore=tests/benchmarks $(PYTEST_ARGS); \
+	done
+
+# What users get: the wheel, in an environment that has never seen this folder.
+package: $(ALL_READY) ## build, install the wheel elsewhere and use it, audit licences
+	rm -rf dist $(INSTALLED)
+	$(BIN)/python -m build --outdir dist .
+	$(PYTHON) -m venv $(INSTALLED)
+	$(INSTALLED)/bin/python -m pip install --quiet --disable-pip-version-check \
+		-c constraints.txt "$$(echo dist/*.whl)[jax]"
+	$(INSTALLED)/bin/python -m pip check
+	cd / && KERAS_BACKEND=jax $(CURDIR)/$(INSTALLED)/bin/python -I \
+		$(CURDIR)/tests/installed.py $(CURDIR)/dist/*.whl
+	$(BIN)/pip-licenses --partial-match --allow-only '$(LICENCES)' \
+		--ignore-packages $(LICENCE_UNNAMED) --summary --order=count
+
 lint: $(ALL_READY) ## ruff, lint and format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -53,7 +85,7 @@ format: $(ALL_READY) ## let ruff repair what it can
 	$(BIN)/ruff format .
 
 clean: ## delete .venv and everything that was built
-	rm -rf $(VENV) build dist runs .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(OLDEST) $(INSTALLED) build dist runs .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # One process per backend, one after the other: Keras reads its backend at import.
@@ -90,3 +122,9 @@ $(ALL_READY): pyproject.toml constraints.txt | $(CREATED)
 	$(INSTALL) -e '.[jax,torch,dev]' tensorflow-cpu
 	$(INSTALL) --no-deps $(PEERS)
 	@touch $(DEMO_READY) $@
+
+$(OLDEST_READY): pyproject.toml constraints-oldest.txt
+	$(PYTHON) -m venv $(OLDEST)
+	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check \
+		-c constraints-oldest.txt -e '.[jax,torch,recipes,test]' tensorflow-cpu
+	@touch $@

@@ -3,7 +3,8 @@
     python -m benchmarks --backend jax
 
 Everything is a ratio within one run: what is compared takes turns. Prints tables,
-writes speed_BACKEND.json and .png.
+writes speed_BACKEND.json and .png. With `--only` the sections that the file has from
+before stay. `python -m benchmarks.compare` puts the backends side by side.
 """
 
 import argparse
@@ -47,10 +48,13 @@ def main(arguments=None):
     path = options.output / f"speed_{options.backend}.json"
     found = {"backend": options.backend, "cores": os.cpu_count()}
     found |= {"rows": [], "notes": []}
+    if path.exists():
+        found |= json.loads(path.read_text(encoding="utf-8"))
     for section in options.only:
         rows, notes = SECTIONS[section]()(options.rounds)
-        found["rows"] += rows
-        found["notes"] += notes
+        others = [row for row in found["rows"] if row["section"] != section]
+        found["rows"] = sorted(others + rows, key=_place)
+        found["notes"] = list(dict.fromkeys(found["notes"] + notes))
         report.print_rows(rows, notes, options.backend)
         write_whole(path, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
     figure = report.draw(found["rows"], options.backend)
@@ -60,6 +64,10 @@ def main(arguments=None):
         figure.savefig(files[-1], dpi=100)
     print("Files:", ", ".join(map(str, files)))
     return found
+
+
+def _place(row):
+    return list(SECTIONS).index(row["section"])
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ COUNTS = (2, 5)  # K
 
 
 def memory(rounds):
-    """Peaks of K at B rows against plain training's at K·B rows.
+    """Peaks of K at B rows against plain training's, of K·B rows and of B.
 
     What a process needs before it trains is taken off both. A peak is measured once:
     it hardly varies.
@@ -17,33 +17,37 @@ def memory(rounds):
     import keras
 
     rows = []
+    backend = keras.backend.backend()
+    plain = {times: _peak(backend, "plain", times) for times in (1, *COUNTS)}
     for count in COUNTS:
-        mixed, plain = (
-            _peak(keras.backend.backend(), *what) for what in ((1, count), (count, 0))
-        )
-        value = mixed / plain
-        rows.append(
-            {
-                "section": "memory",
-                "mode": "fit",
-                "case": f"{plain / 2**20:.0f} MiB",
-                "what": f"K = {count}, against plain at {count} × the rows",
-                **{"median": value, "low": value, "high": value, "rounds": 1},
-                "goal": 1.0,
-            }
-        )
+        mixed = _peak(backend, "mixed", count)
+        in_parts = _peak(backend, "in_parts", count)
+        for value, times, what, limit in (
+            (mixed, count, f"K = {count}, against plain at {count} × the rows", 1.0),
+            (in_parts, 1, f"K = {count}, one at a time, against plain", 1.0),
+            (mixed, 1, f"K = {count}, against plain", None),
+        ):
+            share = value / plain[times]
+            rows.append(
+                {
+                    "section": "memory",
+                    "mode": "fit",
+                    "case": f"{plain[times] / 2**20:.0f} MiB",
+                    "what": what,
+                    **{"median": share, "low": share, "high": share, "rounds": 1},
+                    "goal": limit,
+                }
+            )
     return rows, []
 
 
-def _peak(backend, times, count):
-    command = [sys.executable, "-m", "benchmarks.memory", backend]
-    done = subprocess.run(
-        [*command, str(times), str(count)], capture_output=True, text=True, check=True
-    )
+def _peak(backend, way, count):
+    command = [sys.executable, "-m", "benchmarks.memory", backend, way, str(count)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def _measure(backend, times, count):
+def _measure(backend, way, count):
     from recipes.runner import select_backend
 
     select_backend(backend)
@@ -54,15 +58,15 @@ def _measure(backend, times, count):
     # The program, the weights and the compiler's own needs come first.
     steps.training(steps.network(), 2)()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    if count:
-        run = steps.mixing(MultiMix(1.0, count, seed=0))
-    else:
-        run = steps.plain(times * steps.BATCH)
-    for _ in range(2):
-        run()
+    run = {
+        "mixed": lambda: steps.mixing(MultiMix(1.0, count, seed=0)),
+        "in_parts": lambda: steps.in_parts(count),
+        "plain": lambda: steps.plain(count * steps.BATCH),
+    }[way]()
+    run()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(json.dumps((peak - before) * 1024))
 
 
 if __name__ == "__main__":
-    _measure(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+    _measure(sys.argv[1], sys.argv[2], int(sys.argv[3]))

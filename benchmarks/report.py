@@ -51,15 +51,6 @@ def cells(row):
     )
 
 
-def markdown(rows):
-    """The same as Markdown, one table."""
-    lines = [
-        "| " + " | ".join(_HEADINGS) + " |",
-        "|" + " --- |" * len(_HEADINGS),
-    ]
-    return "\n".join(lines + ["| " + " | ".join(cells(row)) + " |" for row in rows])
-
-
 def draw(rows, title):
     """Draws cost against bytes of the batch, K and B, one line a mode.
 

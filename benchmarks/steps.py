@@ -30,6 +30,7 @@ def steps(rounds):
         name, reference = f"K = {count}", f"plain, {count} × the rows"
         runs[reference] = plain(count * BATCH)
         runs[name] = mixing(MultiMix(1.0, count, seed=0))
+        runs[f"{name}, one at a time"] = in_parts(count)
         limits[name] = (reference, None)
     seconds = take_turns(runs, rounds)
     rows = [
@@ -39,8 +40,15 @@ def steps(rounds):
     ]
     for count in COUNTS:
         # How the cost grows: of K, against K times a plain step of B rows.
-        found = ratio(seconds, f"K = {count}", "plain", count)
-        rows.append(_row("steps", f"K = {count}, against {count} × plain", found, 1.0))
+        name, reference = f"K = {count}", f"plain, {count} × the rows"
+        for each, limit in (
+            (name, 1.0),
+            (f"{name}, one at a time", 1.0),
+            (reference, None),
+        ):
+            found = ratio(seconds, each, "plain", count)
+            what = f"{each}, against {count} × plain"
+            rows.append(_row("steps", what, found, limit))
     return rows, []
 
 
@@ -52,7 +60,10 @@ def late(rounds):
     """
     model = network()
     features = model.get_layer(LATE).output
-    above = keras.Model(features, model.outputs)
+    # A weight for each channel, so that the gradient comes down to the features.
+    given = keras.Input(features.shape[1:])
+    scaled = keras.layers.DepthwiseConv2D(1, use_bias=False)(given)
+    above = keras.Model(given, keras.Model(features, model.outputs)(scaled))
     generator = np.random.default_rng(0)
     inputs = generator.random((5 * BATCH, *features.shape[1:]), dtype="float32")
     head = keras.layers.GlobalAveragePooling2D()(features)
@@ -88,7 +99,14 @@ def mixing(mixer, mix_at=None):
     return training(MixupModel(network(), mixer, mix_at), BATCH)
 
 
-def training(model, batch_size, x=None):
+def in_parts(count):
+    """The same with K interpolations, one after another."""
+    mixer = MultiMix(1.0, count, seed=0)
+    model = MixupModel(network(), mixer, interpolations_at_once=1)
+    return training(model, BATCH, accumulated=count)
+
+
+def training(model, batch_size, x=None, accumulated=None):
     """A function that trains a model for a few steps."""
     generator = np.random.default_rng(0)
     if x is None:
@@ -96,7 +114,10 @@ def training(model, batch_size, x=None):
     x = np.concatenate([x] * STEPS)
     y = np.arange(len(x)) % 10
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.SGD(1e-3, momentum=0.9), loss)
+    optimizer = keras.optimizers.SGD(
+        1e-3, momentum=0.9, gradient_accumulation_steps=accumulated
+    )
+    model.compile(optimizer, loss)
     return lambda: model.fit(x, y, batch_size=batch_size, shuffle=False, verbose=0)
 
 

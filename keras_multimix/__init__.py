@@ -1,6 +1,7 @@
 """The mixup family for Keras 3: any input, any label, any loss, any backend."""
 
-from keras_multimix import evaluation as evaluation
+import importlib
+
 from keras_multimix import metrics as metrics
 from keras_multimix import pairing as pairing
 from keras_multimix.callbacks import MixupSchedule
@@ -17,3 +18,10 @@ __all__ = [
     "MultiMix",
     "RandomMix",
 ]
+
+
+def __getattr__(name):
+    # What only an evaluation needs, no training has to wait for.
+    if name == "evaluation":
+        return importlib.import_module("keras_multimix.evaluation")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -262,7 +262,11 @@ def switch(index, branches, ops):
 
 def may_be_sharded(ops):
     """Whether tensors of a namespace may lie on several devices, a part on each."""
-    return ops is keras_ops and keras.backend.backend() == "jax"
+    if ops is not keras_ops or keras.backend.backend() != "jax":
+        return False
+    import jax
+
+    return jax.device_count() > 1
 
 
 def take_in_blocks(x, rows, num_blocks, ops):

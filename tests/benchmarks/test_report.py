@@ -6,7 +6,7 @@ import keras
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import mixing, peers, report
+from benchmarks import compare, mixing, peers, report
 
 ROW = {"section": "batches", "mode": "jit", "case": "16×8×8×3", "what": "B = 16"}
 ROW |= {"median": 1.2, "low": 1.1, "high": 1.4, "rounds": 3, "goal": None}
@@ -16,11 +16,6 @@ def test_cells_say_whether_a_goal_is_met():
     assert report.cells(ROW)[3:] == ("1.20", "1.10 to 1.40", "", "")
     assert report.cells(ROW | {"goal": 1.25})[5:] == ("≤ 1.25", "met")
     assert report.cells(ROW | {"goal": 1.15})[5:] == ("≤ 1.15", "missed")
-
-
-def test_markdown_has_a_line_for_each_row():
-    lines = report.markdown([ROW, ROW]).splitlines()
-    assert len(lines) == 4 and len({line.count("|") for line in lines}) == 1
 
 
 def test_the_figure_shows_what_was_measured():
@@ -43,6 +38,39 @@ def test_the_command_measures_and_writes(tmp_path, monkeypatch, capsys):
     assert json.loads(path.read_text(encoding="utf-8")) == found
     assert path.with_suffix(".png").exists()
     assert "MixUp, shuffle" in capsys.readouterr().out
+
+
+def test_a_second_run_replaces_the_sections_that_it_measures(tmp_path, monkeypatch):
+    def section(name, median):
+        row = ROW | {"section": name, "median": median}
+        return lambda: lambda rounds: ([row], ["a note"])
+
+    backend = keras.backend.backend()
+    arguments = ["--backend", backend, "--output", str(tmp_path)]
+    for median in (1.0, 2.0):
+        for name in command.SECTIONS:
+            monkeypatch.setitem(command.SECTIONS, name, section(name, median))
+        only = [] if median == 1.0 else ["--only", "steps", "mixing"]
+        found = command.main([*arguments, *only])
+    assert [row["section"] for row in found["rows"]] == list(command.SECTIONS)
+    again = [row["section"] for row in found["rows"] if row["median"] == 2.0]
+    assert again == ["mixing", "steps"] and found["notes"] == ["a note"]
+
+
+def test_backends_side_by_side(tmp_path, capsys):
+    step = {"section": "steps", "mode": "fit", "what": "K = 1", "goal": 1.02}
+    written = []
+    for backend, mode, median in (("jax", "jit", 1.5), ("torch", "eager", 2.5)):
+        path = tmp_path / f"speed_{backend}.json"
+        rows = [ROW | {"mode": mode, "median": median}, ROW | step]
+        path.write_text(json.dumps({"backend": backend, "rows": rows}))
+        written.append(str(path))
+    compare.main(written)
+    heading, _, title, batches, _, steps = capsys.readouterr().out.splitlines()
+    assert heading.split(" | ")[2:] == ["jax jit", "torch eager |"]
+    assert report.TITLES["batches"] in title
+    assert batches.count("1.50 (1.10 to 1.40)") == batches.count("2.50 (") == 1
+    assert steps.count("1.20 (1.10 to 1.40)") == 2 and "≤ 1.02" in steps
 
 
 def test_a_peer_that_is_not_there_is_named(monkeypatch):
