@@ -6,6 +6,8 @@ label and once with the partner's, weighted by λ and 1 − λ. So a loss, its r
 and its regularisation terms are evaluated once, by Keras itself.
 """
 
+import functools
+
 import keras
 from keras import ops, tree
 
@@ -15,7 +17,7 @@ from keras_multimix.errors import invalid
 
 def stack_predictions(y_pred):
     """Returns predictions twice, `(2N, ...)`: for own and for partners' labels."""
-    return map_leaves(_Twice(), y_pred)
+    return map_leaves(_twice(), y_pred)
 
 
 class _Twice(keras.layers.Layer):
@@ -31,6 +33,12 @@ class _Twice(keras.layers.Layer):
         if previous_mask is None:
             return None
         return _interleaved(previous_mask, previous_mask)
+
+
+@functools.cache
+def _twice():
+    # One for all models: it has no state, and making a layer costs as much as a loss.
+    return _Twice()
 
 
 def stack_labels(pairs, y_pred):
