@@ -4,8 +4,6 @@ Mixing is memory traffic, and none of it is free: read two rows, write one. The 
 alone costs up to five passes where every operation writes a tensor of its own.
 """
 
-import functools
-
 import keras
 import numpy as np
 
@@ -40,7 +38,7 @@ def combine(x, others, rows, weights, ops):
     if ops is namespaces.numpy_ops:
         return _in_numpy(x, others, rows, weights, single)
     if namespaces.in_tensorflow_graph() and _is_large(x):
-        return _compiled_by_xla()(x, others, rows, weights)
+        return namespaces.in_one_kernel(_formula)(x, others, rows, weights)
     return _formula(x, others, rows, weights, ops)
 
 
@@ -104,22 +102,6 @@ def _runs(rows):
         (start, stop, int(known[start]))
         for start, stop in zip(starts, stops, strict=True)
     ]
-
-
-@functools.cache
-def _compiled_by_xla():
-    """The formula as one kernel: TensorFlow's own graphs run it operation by operation.
-
-    It is traced, and compiled, once for each shape that it meets.
-    """
-    import tensorflow as tf
-
-    def combine(x, others, rows, weights):
-        return _formula(x, others, rows, weights, namespaces.tensorflow_ops())
-
-    if not tf.test.is_built_with_xla():
-        return combine
-    return tf.function(combine, jit_compile=True, autograph=False)
 
 
 def _is_large(x):

@@ -315,6 +315,29 @@ def in_tensorflow_graph():
     return tf is not None and tf.inside_function()
 
 
+@functools.cache
+def in_one_kernel(function):
+    """Returns a function of tensors that TensorFlow's graphs run as one operation.
+
+    By themselves they run one operation after another, and write every tensor between.
+    It is traced, and compiled by XLA, once for each shape that it meets.
+
+    Args:
+        function: A function of tensors and, last, their namespace.
+
+    Returns:
+        A function of the tensors alone.
+    """
+    import tensorflow as tf
+
+    def call(*tensors):
+        return function(*tensors, tensorflow_ops())
+
+    if not tf.test.is_built_with_xla():
+        return call
+    return tf.function(call, jit_compile=True, autograph=False)
+
+
 def in_graph_beside_state():
     """Whether TensorFlow is building a graph that cannot hold a layer's state well.
 

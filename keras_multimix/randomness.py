@@ -11,6 +11,8 @@ import math
 
 import numpy as np
 
+from keras_multimix import namespaces
+
 # Each draw of a step takes its numbers from a stream of its own, so that the number
 # of rows one needs does not shift another's.
 PARTNERS = 0
@@ -54,6 +56,12 @@ def threefry(key, counter, ops):
     Returns:
         Two int32 tensors of that shape.
     """
+    if namespaces.in_tensorflow_graph():
+        return namespaces.in_one_kernel(_threefry)(key, counter)
+    return _threefry(key, counter, ops)
+
+
+def _threefry(key, counter, ops):
     parity = ops.bitwise_xor(ops.bitwise_xor(key[0], key[1]), _PARITY)
     schedule = (key[0], key[1], parity)
     left, right = counter[0] + schedule[0], counter[1] + schedule[1]
