@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 COUNTS = (5,)  # K
-ROWS = 400  # B: enough to outweigh the program
+ROWS = 200  # B: enough to outweigh the program
 
 
 def memory(rounds):

@@ -11,7 +11,7 @@ SHAPE = (32, 32, 3)
 BATCH = 40
 WIDTH = 16
 STEPS = 2  # of a turn
-COUNTS = (2, 5)  # K
+COUNTS = (5,)  # K
 LATE = "stage_3"
 
 
@@ -84,9 +84,9 @@ def late(rounds):
 
 
 def network():
-    """A new narrow PreAct ResNet."""
+    """A new narrow PreAct ResNet-18."""
     keras.utils.set_random_seed(0)
-    return preact_resnet.build(SHAPE, 10, width=WIDTH, blocks_per_stage=1)
+    return preact_resnet.build(SHAPE, 10, width=WIDTH, blocks_per_stage=2)
 
 
 def plain(rows):
@@ -122,6 +122,6 @@ def training(model, batch_size, x=None, accumulated=None):
 
 
 def _row(section, what, found: Ratio, limit):
-    case = f"PreAct ResNet, width {WIDTH}, B = {BATCH}"
+    case = f"PreAct ResNet-18, width {WIDTH}, B = {BATCH}"
     own = {"section": section, "mode": "fit", "case": case, "what": what}
     return own | found._asdict() | {"goal": limit}
