@@ -30,8 +30,10 @@ OLDEST := .venv-oldest
 OLDEST_READY := $(OLDEST)/.ready
 INSTALLED := .venv-wheel
 
-# What the package and its tools may come under: nothing that binds who uses them.
+# What the package and its tools may come under, each name at least one of the first and
+# none of the second: nothing that binds whoever uses them.
 LICENCES := Apache;BSD;MIT;MPL;Mozilla Public License;Python Software Foundation;PSF
+LICENCES_REFUSED := GPL;General Public License;SSPL;Commons Clause;Proprietary
 # Says nothing of its licence in its metadata; Keras itself requires it.
 LICENCE_UNNAMED := namex
 
@@ -40,7 +42,7 @@ LICENCE_UNNAMED := namex
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | \
-		awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+		awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 setup: $(ALL_READY) ## create .venv with the package and all three backends
 
@@ -53,8 +55,8 @@ test: lint ## lint, then the tests on TensorFlow, JAX and PyTorch
 test-all: lint ## the same with the slow tests
 	$(MAKE) --no-print-directory test-backends MARKERS=''
 
-# The lower bounds that pyproject.toml promises, in an environment of their own. The
-# recipes and the benchmarks come with newer tools and are no part of the package.
+# The lower bounds of pyproject.toml, in an environment of their own. The recipes and the
+# benchmarks come with newer tools and are no part of the package.
 test-oldest: $(OLDEST_READY) ## the package's tests on the oldest versions supported
 	@set -e; for backend in tensorflow jax torch; do \
 		echo "== tests on $$backend, oldest versions"; \
@@ -71,10 +73,12 @@ package: $(ALL_READY) ## build, install the wheel elsewhere and use it, audit li
 	$(INSTALLED)/bin/python -m pip install --quiet --disable-pip-version-check \
 		-c constraints.txt "$$(echo dist/*.whl)[jax]"
 	$(INSTALLED)/bin/python -m pip check
-	cd / && KERAS_BACKEND=jax $(CURDIR)/$(INSTALLED)/bin/python -I \
-		$(CURDIR)/tests/installed.py $(CURDIR)/dist/*.whl
+	cd / && KERAS_BACKEND=jax "$(CURDIR)/$(INSTALLED)/bin/python" -I \
+		"$(CURDIR)/tests/installed.py" "$(CURDIR)"/dist/*.whl
+	@echo "== licences of everything that users and developers install"
 	$(BIN)/pip-licenses --partial-match --allow-only '$(LICENCES)' \
-		--ignore-packages $(LICENCE_UNNAMED) --summary --order=count
+		--ignore-packages $(LICENCE_UNNAMED) >/dev/null
+	$(BIN)/pip-licenses --partial-match --fail-on '$(LICENCES_REFUSED)' >/dev/null
 
 lint: $(ALL_READY) ## ruff, lint and format
 	$(BIN)/ruff check .
@@ -124,6 +128,11 @@ $(ALL_READY): pyproject.toml constraints.txt | $(CREATED)
 	@touch $(DEMO_READY) $@
 
 $(OLDEST_READY): pyproject.toml constraints-oldest.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' || { \
+		echo "Expected Python 3.11 or 3.12, which the oldest versions were built for." \
+			"Received: $$($(PYTHON) --version 2>&1)." \
+			"Name another one: make test-oldest PYTHON=/path/to/python3.11"; exit 1; }
+	rm -rf $(OLDEST)
 	$(PYTHON) -m venv $(OLDEST)
 	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check \
 		-c constraints-oldest.txt -e '.[jax,torch,recipes,test]' tensorflow-cpu

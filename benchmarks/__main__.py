@@ -46,15 +46,15 @@ def main(arguments=None):
 
     options.output.mkdir(parents=True, exist_ok=True)
     path = options.output / f"speed_{options.backend}.json"
-    found = {"backend": options.backend, "cores": os.cpu_count()}
-    found |= {"rows": [], "notes": []}
+    found = {"rows": [], "notes": {}}
     if path.exists():
         found |= json.loads(path.read_text(encoding="utf-8"))
+    found |= {"backend": options.backend, "cores": os.cpu_count()}
     for section in options.only:
         rows, notes = SECTIONS[section]()(options.rounds)
         others = [row for row in found["rows"] if row["section"] != section]
         found["rows"] = sorted(others + rows, key=_place)
-        found["notes"] = list(dict.fromkeys(found["notes"] + notes))
+        found["notes"][section] = sorted(set(notes))
         report.print_rows(rows, notes, options.backend)
         write_whole(path, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
     figure = report.draw(found["rows"], options.backend)

@@ -9,7 +9,7 @@ import argparse
 import json
 from pathlib import Path
 
-from benchmarks import report
+from benchmarks import SECTIONS, report
 
 MEASURED = Path(__file__).parent / "measured"
 
@@ -26,7 +26,10 @@ def parse_options(arguments=None):
         default=sorted(MEASURED.glob("speed_*.json")),
         help="speed_BACKEND.json of each backend",
     )
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if not options.files:
+        parser.error("expected files that `python -m benchmarks` wrote, none given")
+    return options
 
 
 def table(found):
@@ -35,36 +38,34 @@ def table(found):
     Args:
         found: what `python -m benchmarks` wrote, a list of one dict a backend.
     """
-    columns, lines = [], {}
+    lines = {}  # (section, what) -> {column: row}
     for each in found:
         for row in each["rows"]:
-            # A training step is the same in each backend, whatever `fit` compiles.
-            one_mode = row["mode"] in ("fit", "python")
-            names = [
-                name
-                for name in _modes(each)
-                if one_mode or name.endswith(" " + row["mode"])
-            ]
-            columns += [name for name in names if name not in columns]
-            place = (row["section"], _what(row), row["goal"])
-            for name in names[:1]:
-                lines.setdefault(place, {})[name] = _ratio(row)
-    heading = ["", "goal", *columns]
+            cells = lines.setdefault((row["section"], _what(row)), {})
+            cells[_column(each["backend"], row)] = row
+    columns = list(dict.fromkeys(name for cells in lines.values() for name in cells))
+    parts = []
+    for section in SECTIONS:
+        chosen = {what: cells for (of, what), cells in lines.items() if of == section}
+        # Training is the same whatever `fit` compiles: those tables have less columns.
+        used = [name for name in columns if any(name in c for c in chosen.values())]
+        if chosen:
+            parts.append(_part(section, chosen, used))
+    return "\n\n".join(parts)
+
+
+def _part(section, chosen, columns):
+    heading = [report.TITLES[section], *columns]
     text = [_line(heading), _line(["---"] * len(heading))]
-    section = None
-    for (of, what, goal), cells in lines.items():
-        if of != section:
-            section = of
-            text.append(_line([f"**{report.TITLES[of]}**"] + [""] * (len(heading) - 1)))
-        limit = "" if goal is None else f"≤ {goal:g}"
-        text.append(_line([what, limit, *(cells.get(name, "") for name in columns)]))
+    for what, cells in chosen.items():
+        rows = [cells.get(name) for name in columns]
+        text.append(_line([what, *(_cell(row) if row else "" for row in rows)]))
     return "\n".join(text)
 
 
-def _modes(each):
-    modes = dict.fromkeys(row["mode"] for row in each["rows"])
-    named = [mode for mode in modes if mode not in ("fit", "python")]
-    return [f"{each['backend']} {mode}" for mode in named] or [each["backend"]]
+def _column(backend, row):
+    one_mode = row["mode"] in ("fit", "python")
+    return backend if one_mode else f"{backend} {row['mode']}"
 
 
 def _what(row):
@@ -73,11 +74,14 @@ def _what(row):
     return row["what"]
 
 
-def _ratio(row):
+def _cell(row):
     text = f"{row['median']:.2f}"
     if row["rounds"] > 1:
         text += f" ({row['low']:.2f} to {row['high']:.2f})"
-    return text
+    if row["goal"] is None:
+        return text
+    sign = "≤" if round(row["median"], 2) <= row["goal"] else ">"
+    return f"{text} {sign} {row['goal']:g}"
 
 
 def _line(cells):

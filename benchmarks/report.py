@@ -39,7 +39,9 @@ def print_rows(rows, notes, title):
 def cells(row):
     """The cells of a row of a table, as text."""
     goal = row["goal"]
-    verdict = "" if goal is None else "met" if row["median"] <= goal else "missed"
+    verdict = (
+        "" if goal is None else "met" if round(row["median"], 2) <= goal else "missed"
+    )
     return (
         row["mode"],
         row["case"],

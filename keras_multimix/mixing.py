@@ -6,8 +6,9 @@ Every function works on one tensor whose axis 0 is the batch and takes the names
 coefficient.
 """
 
-from keras_multimix import fused
+from keras_multimix import fused, namespaces
 from keras_multimix.batches import dtype_of
+from keras_multimix.namespaces import is_array
 
 
 def repeat_rows(x, times, ops):
@@ -98,5 +99,8 @@ def box_sizes(coefficients, size, ops):
 
 
 def _cast(x, dtype, ops):
-    # Dispatching a cast that does nothing costs as much as mixing a small batch.
-    return x if dtype_of(x) == dtype else ops.cast(x, dtype)
+    # Dispatching a cast that does nothing costs as much as mixing a small batch. An
+    # array among tensors it makes a tensor.
+    if dtype_of(x) == dtype and (ops is namespaces.numpy_ops or not is_array(x)):
+        return x
+    return ops.cast(x, dtype)

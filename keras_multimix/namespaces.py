@@ -333,7 +333,9 @@ def in_one_kernel(function):
     def call(*tensors):
         return function(*tensors, tensorflow_ops())
 
-    if not tf.test.is_built_with_xla():
+    # Apple's GPUs have no XLA.
+    on_metal = sys.platform == "darwin" and tf.config.list_physical_devices("GPU")
+    if on_metal or not tf.test.is_built_with_xla():
         return call
     return tf.function(call, jit_compile=True, autograph=False)
 
@@ -358,20 +360,14 @@ def in_graph_beside_state():
     return False
 
 
-def under_tensorflow_strategy():
-    """Whether a strategy of `tf.distribute` lays out what is made or run now."""
-    tf = _imported_tensorflow()
-    return tf is not None and tf.distribute.has_strategy()
-
-
 def replica_index():
     """Returns which of several replicas or ranks this is, or None where it is alone.
 
     Under `tf.distribute` the replica's number in its sync group, a tensor or an int;
     under `torch.distributed` the process's rank. JAX draws for the global batch.
     """
-    if under_tensorflow_strategy():
-        tf = _imported_tensorflow()
+    tf = _imported_tensorflow()
+    if tf is not None and tf.distribute.has_strategy():
         context = tf.distribute.get_replica_context()
         return None if context is None else context.replica_id_in_sync_group
     distributed = sys.modules.get("torch.distributed")

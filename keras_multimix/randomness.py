@@ -56,7 +56,7 @@ def threefry(key, counter, ops):
     Returns:
         Two int32 tensors of that shape.
     """
-    if namespaces.in_tensorflow_graph():
+    if ops is not namespaces.numpy_ops and namespaces.in_tensorflow_graph():
         return namespaces.in_one_kernel(_threefry)(key, counter)
     return _threefry(key, counter, ops)
 

@@ -63,10 +63,6 @@ class MixingLayer(keras.layers.Layer):
             training = True if training is None else training
             return self.call(x, y, sample_weight, training=training, step=step)
         if is_outermost(self, batch.leaves):
-            x, y, sample_weight = (
-                batches.map_leaves(keras_ops.convert_to_tensor, part)
-                for part in (x, y, sample_weight)
-            )
             training = True if training is None else training
             return self.call(x, y, sample_weight, training=training, step=step)
         # Left out, `training` is what the model around the layer is doing.

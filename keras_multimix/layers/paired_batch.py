@@ -1,6 +1,7 @@
 """What one draw makes of a batch inside a model: labels in pairs, and how to mix."""
 
 import dataclasses
+import functools
 
 from keras_multimix import batches, mixing
 from keras_multimix.batches import map_leaves
@@ -19,9 +20,6 @@ class PairedBatch:
             partners from the batch itself.
         transformation: A dict of tensors, as the layer has drawn it.
         ops: The namespace of all tensors.
-
-    Attributes:
-        labels: The `PairedLabels` of the mixed rows.
     """
 
     def __init__(self, layer, batch, mixed, partner_data, transformation, ops):
@@ -33,7 +31,6 @@ class PairedBatch:
             layer, transformation, self._num_rows, ops
         )
         self._others_dropped = layer.keep_batch_size or partner_data is not None
-        self.labels = self._pair_labels()
 
     def part(self, number, count):
         """Returns the `PairedBatch` of some of the K interpolations of every pair.
@@ -52,13 +49,34 @@ class PairedBatch:
             split = self._ops.reshape(entry, (rows, count, total // count, *sizes))
             return self._ops.take(split, number, axis=1)
 
-        part = object.__new__(PairedBatch)
-        part.__dict__.update(self.__dict__)
-        part._transformation = {
-            key: of_part(entry) for key, entry in self._transformation.items()
-        }
-        part.labels = part._pair_labels()
-        return part
+        return PairedBatch(
+            self._layer,
+            self._batch,
+            self._mixed,
+            self._partner_data,
+            {key: of_part(entry) for key, entry in self._transformation.items()},
+            self._ops,
+        )
+
+    @functools.cached_property
+    def labels(self):
+        """The `PairedLabels` of the mixed rows."""
+        batch, ops = self._batch, self._ops
+        if self._partner_data is None:
+            without_inputs = dataclasses.replace(batch, inputs=None)
+            partners = applying.map_batch(self._partner_rows, without_inputs)
+        else:
+            _, y, sample_weight = self._partner_data
+            partners = batches.Batch(None, y, None, sample_weight, None)
+            partners = applying.map_batch(lambda leaf: leaf[: self._count], partners)
+        own = dataclasses.replace(
+            self._mixed,
+            labels=self._own(batch.labels),
+            sample_weight=self._own(batch.sample_weight),
+        )
+        pairs = self._layer.pair_labels(own, partners, self._transformation, ops)
+        rows_after = ops.cast(ops.shape(pairs.coefficients)[0], "float32")
+        return pairs._replace(scale=ops.cast(self._num_rows, "float32") / rows_after)
 
     def mix(self, structure, partner_structure=None):
         """Mixes tensors with B rows, the inputs or what a hidden layer made of them.
@@ -91,24 +109,6 @@ class PairedBatch:
             return mixing.repeat_rows(counts, times, ops)
 
         return map_leaves(either, self._own(mask), self._partners_of(mask))
-
-    def _pair_labels(self):
-        batch, ops = self._batch, self._ops
-        if self._partner_data is None:
-            without_inputs = dataclasses.replace(batch, inputs=None)
-            partners = applying.map_batch(self._partner_rows, without_inputs)
-        else:
-            _, y, sample_weight = self._partner_data
-            partners = batches.Batch(None, y, None, sample_weight, None)
-            partners = applying.map_batch(lambda leaf: leaf[: self._count], partners)
-        own = dataclasses.replace(
-            self._mixed,
-            labels=self._own(batch.labels),
-            sample_weight=self._own(batch.sample_weight),
-        )
-        pairs = self._layer.pair_labels(own, partners, self._transformation, ops)
-        rows_after = ops.cast(ops.shape(pairs.coefficients)[0], "float32")
-        return pairs._replace(scale=ops.cast(self._num_rows, "float32") / rows_after)
 
     def _own(self, structure):
         """The rows that are mixed: of B, or of 2·B where partners lie below them."""

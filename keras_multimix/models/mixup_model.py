@@ -47,9 +47,11 @@ class MixupModel(ResumableModel):
             through the model at a time, a divisor of K. With 1 a step needs the memory
             of a plain one, and its optimizer has to accumulate the gradients of
             all K parts, `gradient_accumulation_steps=K`. The weights become those
-            of a step on all K at once, to rounding, but for what looks at a whole
-            batch, such as batch normalization. Not under `tf.distribute`, where no
-            Keras optimizer accumulates. None runs all K at once.
+            of a step on all K at once, to rounding, but for dropout, batch
+            normalization, and losses that divide by the sum of the weights, which
+            look at a part. What lies below a hidden layer runs again for each part,
+            and a plain step of a schedule as often. Not under `tf.distribute`, where
+            no Keras optimizer accumulates. None runs all K at once.
         **kwargs: `name` and other arguments of `keras.Model`.
 
     Call arguments:
@@ -174,7 +176,7 @@ class MixupModel(ResumableModel):
         """Compiles the training step, with the arguments of `keras.Model`'s."""
         if self.train_function is not None and not force:
             return
-        step_parts.check_optimizer(self.optimizer, self._num_parts)
+        step_parts.check_training(self, self._num_parts)
 
         def build():
             before = self.train_function

@@ -38,8 +38,7 @@ def check_at_once(value, num_interpolations):
         The number of parts.
 
     Raises:
-        ValueError: If it is no such number; for more than one part under a strategy
-            of `tf.distribute`, where no Keras optimizer accumulates gradients.
+        ValueError: If it is no such number.
     """
     if value is None:
         return 1
@@ -51,40 +50,67 @@ def check_at_once(value, num_interpolations):
             received=f"interpolations_at_once={value}",
             fix="pass 1, or None for all of them at once",
         )
-    num_parts = num_interpolations // value
-    if num_parts > 1 and namespaces.under_tensorflow_strategy():
-        raise invalid(
-            "argument `interpolations_at_once`",
-            expected="None under `tf.distribute`, where Keras' optimizers cannot "
-            "accumulate gradients",
-            received=f"interpolations_at_once={value} in the scope of a strategy",
-            fix="pass `interpolations_at_once=None` and smaller batches",
-        )
-    return num_parts
+    return num_interpolations // value
 
 
-def check_optimizer(optimizer, num_parts):
-    """Refuses an optimizer that does not wait for all parts of a step.
+def check_training(model, num_parts):
+    """Refuses to train a model whose optimizer does not wait for all parts of a step.
 
     Args:
-        optimizer: A Keras optimizer.
+        model: A compiled `keras.Model`.
         num_parts: How many parts a step has.
 
     Raises:
-        ValueError: If it does not accumulate the gradients of that many.
+        ValueError: If the optimizer does not accumulate the gradients of that many,
+            does more than that between them, or an interrupted step has left some.
     """
-    inner = getattr(optimizer, "inner_optimizer", optimizer)  # of a loss scale's
-    steps = getattr(inner, "gradient_accumulation_steps", None) or 1
-    if num_parts > 1 and steps % num_parts:
-        raise invalid(
-            "optimizer of a model with `interpolations_at_once`",
-            expected=f"one that accumulates the gradients of a step's {num_parts} "
-            f"parts, gradient_accumulation_steps={num_parts} or a multiple",
-            received=f"{type(inner).__name__} with gradient_accumulation_steps="
-            f"{getattr(inner, 'gradient_accumulation_steps', None)}",
-            fix=f"pass for instance `keras.optimizers.{type(inner).__name__}(..., "
-            f"gradient_accumulation_steps={num_parts})`",
+    if num_parts == 1:
+        return
+    optimizer = model.optimizer
+    kind = type(optimizer).__name__
+    steps = getattr(optimizer, "gradient_accumulation_steps", None)
+    if hasattr(optimizer, "inner_optimizer"):
+        received = f"{kind}, which scales the loss and leaves parts out that overflow"
+        fix = 'train in "mixed_bfloat16" or "float32"'
+    elif getattr(optimizer, "use_ema", False):
+        received = f"{kind}(use_ema=True), which averages the weights after each part"
+        fix = "pass use_ema=False"
+    elif (steps or 1) % num_parts:
+        received = f"{kind} with gradient_accumulation_steps={steps}"
+        fix = (
+            f"pass for instance `keras.optimizers.{kind}(..., "
+            f"gradient_accumulation_steps={num_parts})`"
         )
+    elif _is_distributed(model):
+        received = "a strategy of `tf.distribute`, under which Keras accumulates none"
+        fix = "leave `interpolations_at_once` out and pass smaller batches"
+    elif _parts_done(optimizer) % num_parts:
+        received = f"one that holds the gradients of {_parts_done(optimizer)} parts"
+        fix = "a step was interrupted: compile anew, or load a checkpoint"
+    else:
+        return
+    raise invalid(
+        "optimizer of a model with `interpolations_at_once`",
+        expected=f"one that accumulates the gradients of a step's {num_parts} parts, "
+        f"gradient_accumulation_steps={num_parts} or a multiple",
+        received=received,
+        fix=fix,
+    )
+
+
+def _is_distributed(model):
+    strategy = getattr(model, "distribute_strategy", None)
+    if strategy is None:
+        return False
+    import tensorflow as tf
+
+    default = not tf.distribute.has_strategy() and tf.distribute.get_strategy()
+    return strategy is not default
+
+
+def _parts_done(optimizer):
+    (count,) = [each for each in optimizer.variables if each.name == "iteration"]
+    return int(keras.ops.convert_to_numpy(count.value))
 
 
 def run(count, step):

@@ -54,7 +54,7 @@ def test_a_second_run_replaces_the_sections_that_it_measures(tmp_path, monkeypat
         found = command.main([*arguments, *only])
     assert [row["section"] for row in found["rows"]] == list(command.SECTIONS)
     again = [row["section"] for row in found["rows"] if row["median"] == 2.0]
-    assert again == ["mixing", "steps"] and found["notes"] == ["a note"]
+    assert again == ["mixing", "steps"] and found["notes"]["late"] == ["a note"]
 
 
 def test_backends_side_by_side(tmp_path, capsys):
@@ -66,11 +66,21 @@ def test_backends_side_by_side(tmp_path, capsys):
         path.write_text(json.dumps({"backend": backend, "rows": rows}))
         written.append(str(path))
     compare.main(written)
-    heading, _, title, batches, _, steps = capsys.readouterr().out.splitlines()
-    assert heading.split(" | ")[2:] == ["jax jit", "torch eager |"]
-    assert report.TITLES["batches"] in title
-    assert batches.count("1.50 (1.10 to 1.40)") == batches.count("2.50 (") == 1
-    assert steps.count("1.20 (1.10 to 1.40)") == 2 and "≤ 1.02" in steps
+    batches, steps = capsys.readouterr().out.split("\n\n")
+    heading, _, line = batches.splitlines()
+    assert heading.split(" | ")[1:] == ["jax jit", "torch eager |"]
+    assert report.TITLES["batches"] in heading
+    assert line.count("1.50 (1.10 to 1.40)") == line.count("2.50 (") == 1
+    heading, _, line = steps.splitlines()
+    assert heading.split(" | ")[1:] == ["jax", "torch |"]
+    assert line.count("1.20 (1.10 to 1.40) > 1.02") == 2
+
+
+def test_nothing_to_compare_is_refused(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(compare, "MEASURED", tmp_path)
+    with pytest.raises(SystemExit):
+        compare.main([])
+    assert "none given" in capsys.readouterr().err
 
 
 def test_a_peer_that_is_not_there_is_named(monkeypatch):

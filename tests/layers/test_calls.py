@@ -173,3 +173,16 @@ def test_labels_of_every_kind(rng, y, classes, expected, layer_class):
         _, labels = layer(*convert((x, y)))
         assert tuple(labels.shape) == (4 * layer.num_interpolations, *expected[1:])
         assert "float" in keras.backend.standardize_dtype(labels.dtype)
+
+
+def test_arrays_among_tensors_become_tensors():
+    layer = MixUp(1.0, seed=1)
+    x, y = np.ones((4, 3), "float32"), np.eye(4, dtype="float32")
+    data = (keras.ops.convert_to_tensor(x), y)
+    transformation = layer.get_random_transformation(data, step=0)
+    for mixed in (
+        layer(*data, step=0),
+        layer.apply(data, transformation),
+        layer.mix_pairs(data, data, step=0),
+    ):
+        assert keras.ops.is_tensor(mixed[1]) and mixed[1].shape == (4, 4)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_multimix import CutMix, MixUp, MultiMix
+from keras_multimix import CutMix, MixUp, MultiMix, RandomMix
 from tests import helpers
 
 NUM_BATCHES = 16
@@ -42,6 +42,24 @@ def test_parallel_maps_reproduce_with_a_step(layer_class):
         )
         assert_same(mixed, wanted)
     assert helpers.state(layer)[2] == 0
+
+
+@pytest.mark.parametrize("drop_remainder", [True, False])
+def test_a_step_that_the_graph_knows(drop_remainder):
+    x, y = arrays(20)
+    mix_up, cut_mix = MixUp(0.4, num_classes=3), CutMix(1.0, num_classes=3)
+    for layer in (mix_up, RandomMix([mix_up, cut_mix], seed=2)):
+        rows = tf_dataset(x[..., None], y).batch(8, drop_remainder=drop_remainder)
+        mixed = rows.map(lambda x, y, layer=layer: layer(x, y, step=3))
+        starts = range(0, 16 if drop_remainder else 20, 8)
+        wanted = [layer(x[s : s + 8, ..., None], y[s : s + 8], step=3) for s in starts]
+        assert_same(mixed, wanted)
+
+
+def tf_dataset(*arrays):
+    import tensorflow as tf
+
+    return tf.data.Dataset.from_tensor_slices(arrays)
 
 
 def test_parallel_maps_without_a_step_draw_nothing_twice():

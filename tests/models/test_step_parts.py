@@ -1,5 +1,7 @@
 """Steps in parts: a few of the K interpolations at a time, the same weights."""
 
+import contextlib
+
 import keras
 import numpy as np
 import pytest
@@ -161,22 +163,51 @@ def test_what_does_not_divide_k_is_refused(value):
     assert_three_parts(error)
 
 
-@pytest.mark.parametrize("steps", [None, 3])
-def test_optimizers_that_do_not_wait_are_refused(steps):
-    model = MixupModel(base_model(), MultiMix(1.0, K), interpolations_at_once=1)
-    optimizer = keras.optimizers.Adam(gradient_accumulation_steps=steps)
-    model.compile(optimizer, "mse")
+@pytest.mark.parametrize(
+    ("arguments", "received"),
+    [
+        ({}, "gradient_accumulation_steps=None"),
+        ({"gradient_accumulation_steps": 3}, "gradient_accumulation_steps=3"),
+        ({"gradient_accumulation_steps": K, "use_ema": True}, "use_ema=True"),
+    ],
+)
+def test_optimizers_that_do_not_wait_are_refused(arguments, received):
+    assert_refused(keras.optimizers.Adam(**arguments), received)
+
+
+def test_scaled_losses_are_refused():
+    inner = keras.optimizers.SGD(gradient_accumulation_steps=K)
+    assert_refused(keras.optimizers.LossScaleOptimizer(inner), "scales the loss")
+
+
+def assert_refused(optimizer, received, strategy=None):
+    with contextlib.nullcontext() if strategy is None else strategy.scope():
+        model = MixupModel(base_model(), MultiMix(1.0, K), interpolations_at_once=1)
+        model.compile(optimizer, "mse")
     x, _ = arrays()
-    with pytest.raises(ValueError, match="gradient_accumulation_steps=4") as error:
-        model.fit(x, np.zeros((len(x), 3)), verbose=0)
+    y = np.zeros((len(x), 3))
+    with pytest.raises(ValueError, match=received) as error:
+        model.fit(x, y, verbose=0)
     assert_three_parts(error)
+    model.predict(x, verbose=0)
+    model.evaluate(x, y, verbose=0)
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="tf.distribute")
 def test_strategies_are_refused():
     import tensorflow as tf
 
-    scope = tf.distribute.MirroredStrategy(["CPU:0"]).scope()
-    with scope, pytest.raises(ValueError, match="tf.distribute") as error:
-        MixupModel(base_model(), MultiMix(1.0, K), interpolations_at_once=1)
+    optimizer = keras.optimizers.SGD(gradient_accumulation_steps=K)
+    strategy = tf.distribute.MirroredStrategy(["CPU:0"])
+    assert_refused(optimizer, "tf.distribute", strategy)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="steps run eagerly")
+def test_gradients_that_an_interrupted_step_has_left_are_refused():
+    model, _ = trained(MultiMix(1.0, K, seed=3), 1)
+    (count,) = [v for v in model.optimizer.variables if v.name == "iteration"]
+    count.assign(count + 1)
+    x, y = arrays()
+    with pytest.raises(ValueError, match="interrupted") as error:
+        model.fit(x, y, verbose=0)
     assert_three_parts(error)
