@@ -174,9 +174,9 @@ class MixupModel(ResumableModel):
 
     def make_train_function(self, force=False):
         """Compiles the training step, with the arguments of `keras.Model`'s."""
+        step_parts.check_training(self, self._num_parts)
         if self.train_function is not None and not force:
             return
-        step_parts.check_training(self, self._num_parts)
 
         def build():
             before = self.train_function

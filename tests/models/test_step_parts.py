@@ -172,18 +172,24 @@ def test_what_does_not_divide_k_is_refused(value):
     ],
 )
 def test_optimizers_that_do_not_wait_are_refused(arguments, received):
-    assert_refused(keras.optimizers.Adam(**arguments), received)
+    assert_refused(lambda: keras.optimizers.Adam(**arguments), received)
 
 
 def test_scaled_losses_are_refused():
-    inner = keras.optimizers.SGD(gradient_accumulation_steps=K)
-    assert_refused(keras.optimizers.LossScaleOptimizer(inner), "scales the loss")
+    def scaling():
+        return keras.optimizers.LossScaleOptimizer(accumulating())
+
+    assert_refused(scaling, "scales the loss")
 
 
-def assert_refused(optimizer, received, strategy=None):
+def accumulating():
+    return keras.optimizers.SGD(gradient_accumulation_steps=K)
+
+
+def assert_refused(make_optimizer, received, strategy=None):
     with contextlib.nullcontext() if strategy is None else strategy.scope():
         model = MixupModel(base_model(), MultiMix(1.0, K), interpolations_at_once=1)
-        model.compile(optimizer, "mse")
+        model.compile(make_optimizer(), "mse")
     x, _ = arrays()
     y = np.zeros((len(x), 3))
     with pytest.raises(ValueError, match=received) as error:
@@ -197,9 +203,8 @@ def assert_refused(optimizer, received, strategy=None):
 def test_strategies_are_refused():
     import tensorflow as tf
 
-    optimizer = keras.optimizers.SGD(gradient_accumulation_steps=K)
     strategy = tf.distribute.MirroredStrategy(["CPU:0"])
-    assert_refused(optimizer, "tf.distribute", strategy)
+    assert_refused(accumulating, "tf.distribute", strategy)
 
 
 @pytest.mark.skipif(keras.backend.backend() != "torch", reason="steps run eagerly")
