@@ -130,6 +130,16 @@ def test_a_linear_loss_trains_as_mixed_labels_do(rng, mixer_class):
         np.testing.assert_allclose(a, b, atol=1e-6)
 
 
+def activity_is_averaged():
+    """Keras 3.12 sums over the rows: K times as many then count K times."""
+    layer = keras.layers.Dense(1, kernel_initializer="ones", activity_regularizer="l1")
+    totals = []
+    for rows in (1, 3):
+        layer(np.ones((rows, 1), "float32"))
+        totals.append(float(layer.losses[0]))
+    return totals[0] == pytest.approx(totals[1])
+
+
 @pytest.mark.parametrize("reduction", REDUCTIONS)
 @pytest.mark.parametrize("count", [1, 3])
 @pytest.mark.parametrize("weights", ["none", "sample", "class"])
@@ -140,7 +150,9 @@ def test_alpha_zero_is_plain_training(data, rng, reduction, count, weights):
         "class": {"class_weight": {0: 1.0, 1: 3.0, 2: 0.5}},
     }[weights]
     arguments |= {"metrics": ["accuracy"], "weighted_metrics": ["accuracy"]}
-    regularized = {"kernel_regularizer": "l2", "activity_regularizer": "l1"}
+    regularized = {"kernel_regularizer": "l2"}
+    if count == 1 or activity_is_averaged():
+        regularized["activity_regularizer"] = "l1"
     runs = [
         train(model, *data, sparse(reduction), epochs=2, **dict(arguments))
         for model in (
