@@ -26,6 +26,9 @@ def parse_options(arguments=None):
         default=sorted(MEASURED.glob("speed_*.json")),
         help="speed_BACKEND.json of each backend",
     )
+    parser.add_argument(
+        "--figures", action="store_true", help="draw a PNG beside each file"
+    )
     options = parser.parse_args(arguments)
     if not options.files:
         parser.error("expected files that `python -m benchmarks` wrote, none given")
@@ -91,7 +94,12 @@ def _line(cells):
 def main(arguments=None):
     """The command."""
     options = parse_options(arguments)
-    print(table([json.loads(path.read_text("utf-8")) for path in options.files]))
+    found = [json.loads(path.read_text("utf-8")) for path in options.files]
+    print(table(found))
+    for path, each in zip(options.files, found, strict=True):
+        figure = report.draw(each["rows"], each["backend"]) if options.figures else None
+        if figure is not None:
+            figure.savefig(path.with_suffix(".png"), dpi=100)
 
 
 if __name__ == "__main__":

@@ -79,6 +79,10 @@ def draw(rows, title):
             panel.fill_between(x, low, high, alpha=0.2)
         panel.axhline(1, color="0.6", linewidth=1)
         panel.set(xscale="log", xlabel=label, ylim=(0, None))
+        # Marked where it was measured: the scale's own labels would overlap.
+        measured = sorted({point[0] for points in lines.values() for point in points})
+        panel.set_xticks(measured, [f"{round(number, 1):g}" for number in measured])
+        panel.minorticks_off()
         panel.set_ylabel("times the output's writing" if label == "K" else "passes")
         if lines:
             panel.legend()

@@ -44,9 +44,9 @@ class MixupModel(ResumableModel):
             draws one. What lies below it runs once on the rows of the batch, what
             lies above on the mixed rows. None mixes the inputs.
         interpolations_at_once: How many of a pair's K interpolations a step runs
-            through the model at a time, a divisor of K. With 1 a step needs the memory
-            of a plain one, and its optimizer has to accumulate the gradients of
-            all K parts, `gradient_accumulation_steps=K`. The weights become those
+            through the model at a time, a divisor of K. With 1 a step needs little more
+            memory than a plain one, and its optimizer has to accumulate the gradients
+            of all K parts, `gradient_accumulation_steps=K`. The weights become those
             of a step on all K at once, to rounding, but for dropout, batch
             normalization, and losses that divide by the sum of the weights, which
             look at a part. What lies below a hidden layer runs again for each part,

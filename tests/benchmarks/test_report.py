@@ -65,7 +65,8 @@ def test_backends_side_by_side(tmp_path, capsys):
         rows = [ROW | {"mode": mode, "median": median}, ROW | step]
         path.write_text(json.dumps({"backend": backend, "rows": rows}))
         written.append(str(path))
-    compare.main(written)
+    compare.main([*written, "--figures"])
+    assert (tmp_path / "speed_jax.png").exists()
     batches, steps = capsys.readouterr().out.split("\n\n")
     heading, _, line = batches.splitlines()
     assert heading.split(" | ")[1:] == ["jax jit", "torch eager |"]
