@@ -43,7 +43,7 @@ def problems_of_use():
     model.compile("adam", loss)
     x, y = np.ones((6, 4), "float32"), np.arange(6) % 3
     model.fit(x, y, verbose=0)
-    keras_multimix.evaluation.fgsm(base, x, y, epsilon=0.1)
+    keras_multimix.evaluation.fgsm(base, x, y, epsilon=0.1, verbose=False)
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder, "model.keras")
         model.save(path)
