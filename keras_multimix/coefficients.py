@@ -10,7 +10,7 @@ import functools
 
 import numpy as np
 
-from keras_multimix import randomness
+from keras_multimix import namespaces, randomness
 
 SAMPLINGS = ("independent", "stratified", "shared")
 MAX_INTERPOLATIONS = 1 << 16  # K * 2 ** bits must fit an int32, see below
@@ -117,7 +117,7 @@ def sample_coefficients(state, draw_ids, table, num_interpolations, sampling, op
     remainders = ops.cast(positions - cells * cell_size, "float32")
     fractions = remainders * (1.0 / cell_size)
 
-    table = ops.convert_to_tensor(table)
+    table = namespaces.constant(table, ops)
     lower = ops.take(table, cells, axis=0)
     upper = ops.take(table, cells + 1, axis=0)
     return lower + fractions * (upper - lower)

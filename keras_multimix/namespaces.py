@@ -115,14 +115,15 @@ def tensorflow_ops():
 
 def _imported_tensorflow():
     """Returns TensorFlow if it has been imported and can matter here, else None."""
-    if _torch_is_compiling():
+    if torch_is_compiling():
         return None  # no TensorFlow graph holds a call that PyTorch traces
     tf = sys.modules.get("tensorflow")
     # While another thread is importing it, its last names are not there yet.
     return tf if hasattr(tf, "is_tensor") and hasattr(tf, "autograph") else None
 
 
-def _torch_is_compiling():
+def torch_is_compiling():
+    """Whether PyTorch's compiler is tracing."""
     if keras.backend.backend() != "torch":
         return False
     import torch
@@ -228,6 +229,16 @@ def adopt(x, ops):
         return keras_ops.convert_to_tensor(x)
     value = concrete(x)
     return ops.convert_to_tensor(x if value is None else value)
+
+
+def constant(array, ops):
+    """Returns a NumPy array, or a tensor that is one already, as a tensor of `ops`."""
+    if ops is keras_ops and torch_is_compiling() and is_array(array):
+        import torch
+
+        # Keras looks at the array's dtype, where PyTorch's compiler stops.
+        array = torch.as_tensor(array)
+    return ops.convert_to_tensor(array)
 
 
 def switch(index, branches, ops):

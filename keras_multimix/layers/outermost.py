@@ -1,6 +1,7 @@
 """Calls that need nothing of what Keras does around a layer's `call`.
 
-PyTorch runs eagerly, and there Keras' `__call__` takes as long as mixing a small batch.
+PyTorch runs eagerly, and there Keras' `__call__` takes as long as mixing a small batch;
+its compiler has to trace it.
 Where no other layer is being called, it does nothing for a mixing layer of tensors, so
 that `call` may be called itself. Only protected methods of Keras' layers know whether
 another one is being called; without them every call goes through Keras.
@@ -22,11 +23,9 @@ def is_outermost(layer, leaves):
         return False
     import torch
 
-    if torch.compiler.is_compiling() or not all(
-        isinstance(leaf, torch.Tensor) for leaf in leaves
+    if not all(isinstance(leaf, torch.Tensor) for leaf in leaves) or not all(
+        hasattr(layer, method) for method in PROTECTED_METHODS
     ):
-        return False
-    if not all(hasattr(layer, method) for method in PROTECTED_METHODS):
         return False
     context = layer._get_call_context()
     layer._maybe_reset_call_context()

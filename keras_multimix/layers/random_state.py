@@ -57,7 +57,8 @@ def check_step(variable, step, home):
         home: The process in which the layer was made.
     """
     if step is None:
-        if _in_worker(home):
+        # PyTorch's compiler stops at questions about processes.
+        if not namespaces.torch_is_compiling() and _in_worker(home):
             raise invalid(
                 "call without `step`",
                 expected="a step: each worker process counts for itself and begins "
@@ -157,7 +158,7 @@ def _count(variable):
         return _count_on_host(variable)
     # Adding gives a new tensor; assigning may write into the variable's own.
     state = keras_ops.convert_to_tensor(variable) + 0
-    variable.assign(state + keras_ops.convert_to_tensor(_ONE_CALL))
+    variable.assign(state + namespaces.constant(_ONE_CALL, keras_ops))
     return state
 
 

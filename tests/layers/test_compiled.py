@@ -164,3 +164,17 @@ def test_scan_and_vmap_over_steps(rng):
     mapped = jax.vmap(lambda step: layer(tensor, step=step))(steps)
     np.testing.assert_allclose(mapped, expected, atol=1e-6)
     assert helpers.state(layer)[2] == 0
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(helpers.backend() != "torch", reason="PyTorch's compiler")
+def test_a_call_is_one_graph(rng):
+    import torch
+
+    compiled, eager = (MixUp(0.4, seed=7) for _ in range(2))
+    x, y = rng.normal(size=(8, 6)).astype("float32"), np.eye(8, dtype="float32")
+    call = torch.compile(compiled.__call__, fullgraph=True, backend="eager")
+    for _ in range(2):
+        mixed = call(torch.from_numpy(x), torch.from_numpy(y))
+        assert_close(mixed, eager(x, y))
+    assert helpers.state(compiled)[2] == 2
