@@ -64,6 +64,12 @@ def _gan(seed=7):
 MODELS = {"mixup": _mixup, "gan": _gan}
 
 
+def model_for(name, folder):
+    """Returns a new model: of another seed where the files of a folder bring theirs."""
+    saved = any(path.is_file() for path in folder.rglob("*"))
+    return MODELS[name](seed=99) if saved else MODELS[name]()
+
+
 def batches(start=0):
     """A dataset of the training's batches from a step on: a step fixes its batch."""
     import keras
@@ -169,9 +175,7 @@ def main(arguments=None):
     """The command."""
     options = parse_options(arguments)
     select_backend(options.backend)
-    model = MODELS[options.model](seed=99)  # the files bring the seed
-    if not any(options.folder.iterdir()):
-        model = MODELS[options.model]()
+    model = model_for(options.model, options.folder)
     callbacks = [] if options.kill is None else [killer(options.kill)]
     train(model, options.save, options.folder, callbacks)
 

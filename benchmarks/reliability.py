@@ -84,7 +84,7 @@ def kill_trainings(count, rng, folder, backend):
         )
         if done.returncode != -signal.SIGKILL:
             raise RuntimeError(f"It was not killed, but ended with {done.returncode}.")
-        model = training.MODELS[name](seed=99)
+        model = training.model_for(name, place)
         training.train(model, save, place)
         pairs = zip(values(model), straight[name, save], strict=True)
         lost += not all(np.array_equal(*pair) for pair in pairs)

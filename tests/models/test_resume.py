@@ -36,7 +36,7 @@ def straight(name, save):
 
 
 def resumed(name, save, folder):
-    model = training.MODELS[name](seed=99)  # the file knows the seed
+    model = training.model_for(name, folder)
     training.train(model, save, folder)
     return model
 
