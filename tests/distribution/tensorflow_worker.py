@@ -6,6 +6,7 @@ Two virtual devices under `MirroredStrategy`; with the variable TF_CONFIG one of
 processes of a `MultiWorkerMirroredStrategy`. The points say where each step mixes.
 """
 
+import functools
 import json
 import os
 import sys
@@ -68,6 +69,29 @@ def drawn(layer):
     ]
 
 
+def fit_by_hand(model, dataset, num_epochs, schedule):
+    """A loop around `train_step`: `fit` of Keras 3 fails in several processes here."""
+    with strategy.scope():
+        model.optimizer.build(model.trainable_variables)
+    schedule.set_model(model)
+
+    @functools.cache
+    def step_of(kind):
+        return tf.function(
+            lambda iterator: strategy.run(model.train_step, args=(next(iterator),))
+        )
+
+    iterator, losses = iter(dataset), []
+    for epoch in range(num_epochs):
+        schedule.on_epoch_begin(epoch)
+        model.reset_metrics()
+        model.step_kind = model.next_step_kind(model.mixer.random_state)
+        logs = step_of(model.step_kind)(iterator)
+        (loss,) = strategy.experimental_local_results(logs["loss"])
+        losses.append(float(loss))
+    return losses
+
+
 def train(points):
     with strategy.scope():
         base = keras.Sequential(
@@ -86,17 +110,22 @@ def train(points):
     start = next(i for i, point in enumerate(points) if point != "plain")
     after = [i for i, point in enumerate(points[start:], start) if point == "plain"]
     schedule = MixupSchedule(start, after[0] if after else None)
-    history = model.fit(
-        batches(len(points)),
-        epochs=len(points),
-        steps_per_epoch=1,
-        callbacks=[schedule],
-        verbose=0,
-    )
+    dataset = batches(len(points))
+    if "TF_CONFIG" in os.environ:
+        loss = fit_by_hand(model, dataset, len(points), schedule)
+    else:
+        history = model.fit(
+            dataset,
+            epochs=len(points),
+            steps_per_epoch=1,
+            callbacks=[schedule],
+            verbose=0,
+        )
+        loss = history.history["loss"]
     copies = zip(*[per_replica(each) for each in base.weights], strict=True)
     return {
         "weights": [by_hand.flat(copy) for copy in copies],
-        "loss": history.history["loss"],
+        "loss": loss,
         "state": [copy.tolist() for copy in per_replica(model.mixer.random_state)],
     }
 
