@@ -8,7 +8,6 @@ coefficient.
 
 from keras_multimix import fused, namespaces
 from keras_multimix.batches import dtype_of
-from keras_multimix.namespaces import is_array
 
 
 def repeat_rows(x, times, ops):
@@ -101,6 +100,8 @@ def box_sizes(coefficients, size, ops):
 def _cast(x, dtype, ops):
     # Dispatching a cast that does nothing costs as much as mixing a small batch. An
     # array among tensors it makes a tensor.
-    if dtype_of(x) == dtype and (ops is namespaces.numpy_ops or not is_array(x)):
+    if dtype_of(x) == dtype and (
+        ops is namespaces.numpy_ops or not namespaces.is_array(x)
+    ):
         return x
     return ops.cast(x, dtype)

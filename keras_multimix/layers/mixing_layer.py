@@ -59,10 +59,8 @@ class MixingLayer(keras.layers.Layer):
         if training is not False:
             self._validate(batch)
         # NumPy batches, and tf.data's under another backend, stay what they are.
-        if self._namespace(batch.leaves, step) is not keras_ops:
-            training = True if training is None else training
-            return self.call(x, y, sample_weight, training=training, step=step)
-        if is_outermost(self, batch.leaves):
+        foreign = self._namespace(batch.leaves, step) is not keras_ops
+        if foreign or is_outermost(self, batch.leaves):
             training = True if training is None else training
             return self.call(x, y, sample_weight, training=training, step=step)
         # Left out, `training` is what the model around the layer is doing.

@@ -1,10 +1,10 @@
 """Calls that need nothing of what Keras does around a layer's `call`.
 
 PyTorch runs eagerly, and there Keras' `__call__` takes as long as mixing a small batch;
-its compiler has to trace it.
-Where no other layer is being called, it does nothing for a mixing layer of tensors, so
-that `call` may be called itself. Only protected methods of Keras' layers know whether
-another one is being called; without them every call goes through Keras.
+PyTorch's compiler has to trace it. Where no other layer is being called, it does
+nothing for a mixing layer of tensors, so that `call` may be called itself. Only
+protected methods of Keras' layers know whether another one is being called; without
+them every call goes through Keras.
 """
 
 import keras

@@ -236,8 +236,6 @@ class MixupModel(ResumableModel):
                 return keras_step(state, data)
 
         state = (state[0], updated, *state[2:])
-        if parts.count == 1:
-            return train_from(state, 0)
         return step_parts.run_in_state(parts.count, train_from, state)
 
     def compute_loss(

@@ -141,21 +141,23 @@ def run_in_state(count, step, state):
     """Runs the parts of a step on JAX, from a state to the next.
 
     Args:
-        count: How many parts there are, 2 or more.
+        count: How many parts there are.
         step: A function of a state and a part's number that returns `(logs, state)`.
         state: A structure of arrays.
 
     Returns:
         The last part's `(logs, state)`.
     """
+    if count == 1:
+        return step(state, 0)
     import jax
 
     def body(state, number):
         logs, state = step(state, number)
         return state, logs
 
-    # On the CPU a convolution in a loop takes twenty times as long (jaxlib 0.10). Also
-    # written out the parts run one after another: each reads the last one's state.
+    # On the CPU convolutions are many times slower in a loop (jaxlib 0.10). Written
+    # out, the parts still run in turn: each reads the last one's state.
     unroll = jax.default_backend() == "cpu"
     state, logs = jax.lax.scan(body, state, jax.numpy.arange(count), unroll=unroll)
     return keras.tree.map_structure(lambda values: values[-1], logs), state
