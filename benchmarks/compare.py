@@ -83,7 +83,7 @@ def _cell(row):
         text += f" ({row['low']:.2f} to {row['high']:.2f})"
     if row["goal"] is None:
         return text
-    sign = "≤" if round(row["median"], 2) <= row["goal"] else ">"
+    sign = "≤" if report.meets_goal(row) else ">"
     return f"{text} {sign} {row['goal']:g}"
 
 

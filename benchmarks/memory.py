@@ -12,8 +12,8 @@ ROWS = 200  # B: enough to outweigh the program
 def memory(rounds):
     """Peaks of K at B rows against plain training's, of K·B rows and of B.
 
-    What a process needs before it trains is taken off both. A peak is measured once:
-    it hardly varies.
+    What a process needs before it trains is taken off both. A peak is measured once;
+    allocators make it vary from run to run.
     """
     import keras
 

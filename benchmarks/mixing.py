@@ -74,7 +74,6 @@ def interpolations(rounds):
                 "mix": mode.prepare(_call(layer), tensors),
             }
             found = ratio(take_turns(runs, rounds), "mix", "write")
-            shape = (LARGE[0] // 2, *LARGE[1:])
             rows.append(
                 _row("interpolations", mode, shape, f"K = {count}", found, 1.15)
             )

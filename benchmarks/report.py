@@ -36,12 +36,15 @@ def print_rows(rows, notes, title):
         out.print(note, soft_wrap=True)
 
 
+def meets_goal(row):
+    """Whether a row with a goal meets it, by the two decimals that are printed."""
+    return round(row["median"], 2) <= row["goal"]
+
+
 def cells(row):
     """The cells of a row of a table, as text."""
     goal = row["goal"]
-    verdict = (
-        "" if goal is None else "met" if round(row["median"], 2) <= goal else "missed"
-    )
+    verdict = "" if goal is None else "met" if meets_goal(row) else "missed"
     return (
         row["mode"],
         row["case"],

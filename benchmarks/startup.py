@@ -7,7 +7,7 @@ import time
 import keras
 import numpy as np
 
-from benchmarks.steps import BATCH, SHAPE, network
+from benchmarks.steps import BATCH, SHAPE, compile_for_labels, network
 from benchmarks.timing import ratio
 from keras_multimix import MixUp, MixupModel
 
@@ -52,8 +52,7 @@ def _first_step(name):
     model = network()
     if name == "MixUp":
         model = MixupModel(model, MixUp(1.0, seed=0))
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.SGD(1e-3, momentum=0.9), loss)
+    compile_for_labels(model)
     x = np.zeros((BATCH, *SHAPE), "float32")
     start = time.perf_counter()
     model.fit(x, np.zeros(BATCH, "int32"), batch_size=BATCH, verbose=0)

@@ -125,12 +125,17 @@ def training(model, batch_size, x=None, accumulated=None):
         x = generator.random((batch_size, *SHAPE), dtype="float32")
     x = np.concatenate([x] * STEPS)
     y = np.arange(len(x)) % 10
+    compile_for_labels(model, accumulated)
+    return lambda: model.fit(x, y, batch_size=batch_size, shuffle=False, verbose=0)
+
+
+def compile_for_labels(model, accumulated=None):
+    """Compiles a model, with an optimizer that may accumulate gradients."""
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     optimizer = keras.optimizers.SGD(
         1e-3, momentum=0.9, gradient_accumulation_steps=accumulated
     )
     model.compile(optimizer, loss)
-    return lambda: model.fit(x, y, batch_size=batch_size, shuffle=False, verbose=0)
 
 
 def _row(section, what, found: Ratio, limit):

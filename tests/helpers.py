@@ -67,3 +67,9 @@ def dataset(*arrays, batch_size):
 def state(layer):
     """The random state of a layer."""
     return in_numpy(layer.random_state.value).tolist()
+
+
+def assert_three_parts(error):
+    """What was expected, what came and how to mend it: all three are said."""
+    for part in ("Invalid", "Expected", "Received", "To fix it"):
+        assert part in str(error.value)

@@ -21,11 +21,6 @@ def compiled(mixer=None, **arguments):
     return model
 
 
-def assert_three_parts(error):
-    for part in ("Invalid", "Expected", "Received", "To fix it"):
-        assert part in str(error.value)
-
-
 class OwnStep(keras.Sequential):
     def train_step(self, *args):
         return super().train_step(*args)
@@ -42,7 +37,7 @@ class OwnLoss(keras.Sequential):
 def test_mixers(mixer):
     with pytest.raises(ValueError, match="argument `mixer`") as error:
         MixupModel(base(), mixer)
-    assert_three_parts(error)
+    helpers.assert_three_parts(error)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +46,7 @@ def test_mixers(mixer):
 def test_base_models_with_a_step_of_their_own(model_class, method):
     with pytest.raises(ValueError, match=method) as error:
         MixupModel(model_class([keras.layers.Dense(3)]), MixUp())
-    assert_three_parts(error)
+    helpers.assert_three_parts(error)
     assert "pipeline" in str(error.value)
 
 
@@ -59,7 +54,7 @@ def test_base_models_with_a_step_of_their_own(model_class, method):
 def test_base_models_that_are_none(model):
     with pytest.raises(ValueError, match="argument `base_model`") as error:
         MixupModel(model, MixUp())
-    assert_three_parts(error)
+    helpers.assert_three_parts(error)
 
 
 def test_a_mixup_model_is_not_wrapped_again():
@@ -84,7 +79,7 @@ def test_batches(make, message):
     weights = model.get_weights()
     with pytest.raises(ValueError, match=message) as error:
         model.fit(**make(), verbose=0)
-    assert_three_parts(error)
+    helpers.assert_three_parts(error)
     for before, after in zip(weights, model.get_weights(), strict=True):
         np.testing.assert_array_equal(before, after)
     assert helpers.state(model.mixer) == [1, 0, 0]
