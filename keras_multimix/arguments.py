@@ -4,7 +4,7 @@ import numbers
 import operator
 import sys
 
-from keras_multimix.errors import invalid
+from keras_multimix.errors import invalid as invalid
 
 
 def check_alpha(alpha):

@@ -10,7 +10,7 @@ import functools
 
 import numpy as np
 
-from keras_multimix import namespaces, randomness
+from keras_multimix import randomness, tracing
 
 SAMPLINGS = ("independent", "stratified", "shared")
 MAX_INTERPOLATIONS = 1 << 16  # K * 2 ** bits must fit an int32, see below
@@ -58,26 +58,26 @@ def draw_indices(draw_ids, num_interpolations, sampling, ops):
     """Returns the positions of each pair's K draws in a stream of random numbers.
 
     Args:
-        draw_ids: int32 tensor of shape `(B,)`.
+        draw_ids: int32 tensor of shape `(..., B)`.
         num_interpolations: K.
         sampling: With "shared" all pairs take the draws of the first id.
         ops: The namespace of `draw_ids`.
 
     Returns:
-        An int32 tensor of shape `(B, K)`.
+        An int32 tensor of shape `(..., B, K)`.
     """
     if sampling == "shared":
         draw_ids = ops.zeros_like(draw_ids)
     ranks = ops.arange(num_interpolations, dtype="int32")
-    return ops.reshape(draw_ids, (-1, 1)) * num_interpolations + ranks[None, :]
+    return draw_ids[..., None] * num_interpolations + ranks
 
 
 def sample_coefficients(state, draw_ids, table, num_interpolations, sampling, ops):
     """Draws K coefficients for each pair, the largest first.
 
     Args:
-        state: int32 tensor of shape `(3,)`: two key words and the step.
-        draw_ids: int32 tensor of shape `(B,)`. Pairs of the same id have the same
+        state: As for `randomness.words_of_streams`.
+        draw_ids: int32 tensor of shape `(..., B)`. Pairs of the same id have the same
             coefficients.
         table: Quantiles of Beta(α, α) from `quantile_table`; None, for α = 0, gives
             λ = 1.
@@ -87,19 +87,33 @@ def sample_coefficients(state, draw_ids, table, num_interpolations, sampling, op
         ops: The namespace of `state` and `draw_ids`.
 
     Returns:
-        A float32 tensor of shape `(B, K)` in [0, 1], falling along axis 1.
+        A float32 tensor of shape `(..., B, K)` in [0, 1], falling along the last axis.
 
     References:
         λ ~ Beta(α, α): Zhang et al., "mixup: Beyond Empirical Risk Minimization",
         ICLR 2018. K ordered λ per pair: Shen et al., "Mixup Augmentation with
         Multiple Interpolations", 2024.
     """
-    count = num_interpolations
-    indices = draw_indices(draw_ids, count, sampling, ops)
+    indices = draw_indices(draw_ids, num_interpolations, sampling, ops)
     if table is None:
         return ops.cast(ops.zeros_like(indices), "float32") + 1.0
     words = randomness.random_words(state, randomness.COEFFICIENTS, indices, ops)
+    return coefficients_of(words, table, sampling, ops)
 
+
+def coefficients_of(words, table, sampling, ops):
+    """Turns random words into coefficients: see `sample_coefficients`.
+
+    Args:
+        words: int32 tensor of shape `(..., K)`, uniform over all 32-bit integers.
+        table: Quantiles of Beta(α, α) from `quantile_table`.
+        sampling: "stratified" orders the words by strata; others sort what they give.
+        ops: The namespace of `words`.
+
+    Returns:
+        A float32 tensor of the same shape, falling along the last axis.
+    """
+    count = words.shape[-1]
     # Positions in the table are computed in integers. At small α the quantile jumps
     # from 0 to 1 within a cell, and there the last bit of a float position, which
     # compilers round differently, would move λ by more than a test forgives.
@@ -109,7 +123,7 @@ def sample_coefficients(state, draw_ids, table, num_interpolations, sampling, op
     if strata > 1:
         # The first coefficient is the largest: it comes from the uppermost stratum.
         stratum = (count - 1) - ops.arange(count, dtype="int32")
-        positions = positions + stratum[None, :] * (1 << bits)
+        positions = positions + stratum * (1 << bits)
     elif count > 1:
         positions = -ops.sort(-positions, axis=-1)
     cell_size = strata << (bits - _CELL_BITS)
@@ -117,7 +131,7 @@ def sample_coefficients(state, draw_ids, table, num_interpolations, sampling, op
     remainders = ops.cast(positions - cells * cell_size, "float32")
     fractions = remainders * (1.0 / cell_size)
 
-    table = namespaces.constant(table, ops)
+    table = tracing.constant(table, ops)
     lower = ops.take(table, cells, axis=0)
     upper = ops.take(table, cells + 1, axis=0)
     return lower + fractions * (upper - lower)

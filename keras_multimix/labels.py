@@ -1,6 +1,6 @@
 """Labels as they are mixed: floating point, integers one-hot."""
 
-from keras_multimix import namespaces
+from keras_multimix import tracing
 from keras_multimix.batches import dtype_of, is_integer, leaves_of, same_shape
 from keras_multimix.errors import invalid
 
@@ -114,7 +114,7 @@ def check_labels(labels, num_classes, inputs=None):
                 fix="set it before mixing, for instance "
                 "`tf.ensure_shape(masks, [None, None, None, 1])`",
             )
-        values = namespaces.readable(leaf)
+        values = tracing.to_numpy_if_on_host(leaf)
         if values is not None and values.size:
             low, high = int(values.min()), int(values.max())
             if low < 0 or high >= num_classes:

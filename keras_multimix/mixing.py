@@ -1,13 +1,43 @@
 """Mixing itself: pure functions of rows, partners and coefficients, nothing random.
 
 Every function works on one tensor whose axis 0 is the batch and takes the namespace
-`ops` that holds it. The partner of row i is row `rows[i]` of `others`, or row i where
-`rows` is None. Mixed rows are pair-major: row `i * K + k` is pair i at its k-th
+`ops` that holds it. Mixed rows are pair-major: row `i * K + k` is pair i at its k-th
 coefficient.
+
+Mixing is memory traffic, and none of it is free: read two rows, write one. The formula
+alone costs up to five passes where every operation writes a tensor of its own, so that
+`lerp` goes the shortest way that each backend has.
 """
 
-from keras_multimix import fused, namespaces
+import math
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+
+from keras_multimix import namespaces, runtime, tracing
 from keras_multimix.batches import dtype_of
+
+# Below that many numbers in a row dispatching costs more than memory traffic does.
+_LARGE_ROW = 1024
+# And in a batch, a loop over runs of rows costs more than gathering them.
+_LARGE_BATCH = 1 << 16
+
+
+class Partners(NamedTuple):
+    """Where the partners of a tensor's rows are.
+
+    Attributes:
+        source: A tensor of the same trailing shape. It is not written to.
+        rows: int32 tensor of shape `(B,)`: the partner of row i is row `rows[i]` of
+            `source`. None: row i.
+        runs: The same as a list of `(start, stop, first)`, where it is known to have
+            few: the partners of rows `start` to `stop` are those from `first` on.
+    """
+
+    source: Any
+    rows: Any = None
+    runs: Any = None
 
 
 def repeat_rows(x, times, ops):
@@ -20,42 +50,119 @@ def take_rows(x, rows, ops):
     return x if rows is None else ops.take(x, rows, axis=0)
 
 
-def interpolate(x, others, rows, coefficients, dtype, ops):
+def interpolate(x, partners, coefficients, dtype, ops):
     """Mixes each row with its partner's at each of its K coefficients.
 
     Args:
         x: Numeric tensor of shape `(B, ...)`.
-        others: Tensor that holds the partners, of the same trailing shape.
-        rows: int32 tensor of shape `(B,)`, the partners' rows; or None.
+        partners: The `Partners` of its rows.
         coefficients: float32 tensor of shape `(B, K)`, λ in [0, 1].
         dtype: dtype of the result. The arithmetic is never below float32.
-        ops: The namespace of all three.
+        ops: The namespace of all of them.
 
     Returns:
-        `λ * x + (1 - λ) * others[rows]`, of shape `(B * K, ...)` and dtype `dtype`.
+        `λ * x + (1 - λ) * source[rows]`, of shape `(B * K, ...)` and dtype `dtype`.
     """
     at_least_float32 = "float32" if dtype in ("float16", "bfloat16") else dtype
     own = _cast(x, at_least_float32, ops)
-    others = own if others is x else _cast(others, at_least_float32, ops)
+    source = partners.source
+    source = own if source is x else _cast(source, at_least_float32, ops)
     weights = _cast(coefficients, at_least_float32, ops)
-    mixed = fused.combine(own, others, rows, weights, ops)
-    num_rows, *sizes = ops.shape(x)
+    mixed = lerp(own, partners._replace(source=source), weights, ops)
     if coefficients.shape[1] > 1:
+        num_rows, *sizes = ops.shape(x)
         # Not -1: where a size is 0 it could be anything.
         mixed = ops.reshape(mixed, (num_rows * coefficients.shape[1], *sizes))
     return _cast(mixed, dtype, ops)
 
 
-def paste(x, others, rows, boxes, axes, ops):
+def lerp(x, partners, weights, ops):
+    """Returns `weights * x + (1 - weights) * source[rows]`.
+
+    Args:
+        x: Float tensor of shape `(B, ...)`.
+        partners: The `Partners` of its rows, `source` of the same dtype.
+        weights: Tensor of that dtype and shape `(B, K)`, in [0, 1].
+        ops: The namespace of all of them.
+
+    Returns:
+        A tensor of shape `(B, K, ...)`, or `(B, ...)` if K is 1.
+    """
+    source, rows, runs = partners
+    count = weights.shape[1]
+    shape = (-1,) if count == 1 else (-1, count)
+    weights = ops.reshape(weights, shape + (1,) * (len(x.shape) - 1))
+    if ops is namespaces.keras_ops and keras.backend.backend() == "torch":
+        if runs is not None and count == 1 and _fit_for_runs(x, source):
+            return _lerp_in_runs(x, source, runs, weights)
+        return _lerp_in_torch(x, source, rows, weights)
+    if ops is not namespaces.numpy_ops:
+        if _is_large(x) and runtime.in_tensorflow_graph():
+            return tracing.in_one_kernel(_formula)(x, source, rows, weights)
+        return _formula(x, source, rows, weights, ops)
+    if rows is not None:
+        source = source[rows]
+    if count > 1:
+        x, source = x[:, None], source[:, None]
+    mixed = np.multiply(weights, x)
+    # What has been gathered is ours to write to.
+    out = source if count == 1 and rows is not None else None
+    mixed += np.multiply(1.0 - weights, source, out=out)
+    return mixed
+
+
+def _formula(x, source, rows, weights, ops):
+    source = take_rows(source, rows, ops)
+    if len(weights.shape) > len(x.shape):
+        x, source = x[:, None], source[:, None]
+    return weights * x + (1.0 - weights) * source
+
+
+def _lerp_in_torch(x, source, rows, weights):
+    import torch
+
+    single = len(weights.shape) == len(x.shape)
+    if rows is not None:
+        source = torch.index_select(source, 0, rows)
+        if single:
+            return source.lerp_(x, weights)
+    if not single:
+        x, source = x[:, None], source[:, None]
+    return torch.lerp(source, x, weights)
+
+
+def _fit_for_runs(x, source):
+    """Whether PyTorch may write slices of a large batch, which no gradient passes."""
+    if x.numel() < _LARGE_BATCH or x.requires_grad or source.requires_grad:
+        return False
+    return not runtime.torch_is_compiling()
+
+
+def _lerp_in_runs(x, source, runs, weights):
+    import torch
+
+    mixed = torch.empty_like(x)
+    for start, stop, first in runs:
+        own, partner_rows = slice(start, stop), slice(first, first + stop - start)
+        torch.lerp(source[partner_rows], x[own], weights[own], out=mixed[own])
+    return mixed
+
+
+def _is_large(x):
+    """Whether a row is large, and of the same shape in every batch."""
+    sizes = tuple(x.shape)[1:]
+    return None not in sizes and math.prod(sizes) >= _LARGE_ROW
+
+
+def paste(x, partners, boxes, axes, ops):
     """Cuts K boxes out of each row and pastes the partner's pixels there.
 
     Args:
         x: Tensor of shape `(B, ...)` with spatial axes.
-        others: Tensor that holds the partners, of the same trailing shape.
-        rows: int32 tensor of shape `(B,)`, the partners' rows; or None.
+        partners: The `Partners` of its rows.
         boxes: int32 tensor of shape `(B, K, 4)`: top, left, height, width in pixels.
         axes: The numbers of the row and the column axis of `x`.
-        ops: The namespace of all three.
+        ops: The namespace of all of them.
 
     Returns:
         A tensor of shape `(B * K, ...)` and the dtype of `x`.
@@ -72,7 +179,8 @@ def paste(x, others, rows, boxes, axes, ops):
         size = ops.reshape(boxes[:, :, number + 2], edges)
         along = (pixels >= start) & (pixels < start + size)
         inside = along if inside is None else inside & along
-    mixed = ops.where(inside, take_rows(others, rows, ops)[:, None], x[:, None])
+    source = take_rows(partners.source, partners.rows, ops)
+    mixed = ops.where(inside, source[:, None], x[:, None])
     return ops.reshape(mixed, (num_rows * num_interpolations, *sizes))
 
 

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from keras_multimix import namespaces
+from keras_multimix import namespaces, runtime, tracing
 
 # Each draw of a step takes its numbers from a stream of its own, so that the number
 # of rows one needs does not shift another's.
@@ -56,8 +56,8 @@ def threefry(key, counter, ops):
     Returns:
         Two int32 tensors of that shape.
     """
-    if ops is not namespaces.numpy_ops and namespaces.in_tensorflow_graph():
-        return namespaces.in_one_kernel(_threefry)(key, counter)
+    if ops is not namespaces.numpy_ops and runtime.in_tensorflow_graph():
+        return tracing.in_one_kernel(_threefry)(key, counter)
     return _threefry(key, counter, ops)
 
 
@@ -75,11 +75,10 @@ def _threefry(key, counter, ops):
 
 
 def random_words(state, stream, indices, ops):
-    """Draws the 32-bit words at some positions of a stream.
+    """Draws the 32-bit words at some positions of one stream.
 
     Args:
-        state: int32 tensor of shape `(3,)`: two key words and the step. Or a tuple of
-            these, whose steps broadcast to `indices`: many steps in one draw.
+        state: As for `words_of_streams`.
         stream: The stream's number, one of this module's constants.
         indices: int32 tensor of positions, each below 2 ** 27.
         ops: The namespace of `state` and `indices`.
@@ -87,13 +86,56 @@ def random_words(state, stream, indices, ops):
     Returns:
         An int32 tensor shaped like `indices`, uniform over all 32-bit integers.
     """
-    flat = ops.reshape(indices, (-1,))
-    first = flat + (stream << _STREAM_SHIFT)
-    second = ops.reshape(ops.zeros_like(indices) + state[2], (-1,))
+    return words_of_streams(state, {stream: indices}, ops)[stream]
+
+
+def words_of_streams(state, positions, ops):
+    """Draws the 32-bit words at some positions of several streams.
+
+    One encryption draws all of them: its cost is the number of operations, hardly the
+    number of words.
+
+    Args:
+        state: int32 tensor of shape `(3,)`: two key words and the step. Or a tuple of
+            two key words and an int32 tensor of S steps, for many steps at once.
+        positions: A dict stream -> int32 tensor of positions, each below 2 ** 27. For S
+            steps axis 0 of each has S entries.
+        ops: The namespace of `state` and `positions`.
+
+    Returns:
+        A dict stream -> int32 tensor shaped like the positions, uniform over all
+        32-bit integers.
+    """
+    if not positions:
+        return {}
+    counters = [
+        _counters(state[2], stream, indices, ops)
+        for stream, indices in positions.items()
+    ]
+    if len(counters) == 1:
+        counter = counters[0]
+    else:
+        counter = [
+            ops.concatenate(part, axis=0) for part in zip(*counters, strict=True)
+        ]
     # Scalars become rows: NumPy warns when a scalar wraps around, as ours must.
     key = (ops.reshape(state[0], (1,)), ops.reshape(state[1], (1,)))
-    words, _ = threefry(key, (first, second), ops)
-    return ops.reshape(words, ops.shape(indices))
+    words, _ = threefry(key, counter, ops)
+    drawn, start = {}, 0
+    for (stream, indices), (first, _) in zip(positions.items(), counters, strict=True):
+        stop = start + ops.shape(first)[0]
+        own = words if len(counters) == 1 else words[start:stop]
+        drawn[stream] = ops.reshape(own, ops.shape(indices))
+        start = stop
+    return drawn
+
+
+def _counters(steps, stream, indices, ops):
+    """Returns what is encrypted for one stream: two flat int32 tensors."""
+    if len(steps.shape):
+        steps = ops.reshape(steps, (-1,) + (1,) * (len(indices.shape) - 1))
+    first = ops.reshape(indices, (-1,)) + (stream << _STREAM_SHIFT)
+    return first, ops.reshape(ops.zeros_like(indices) + steps, (-1,))
 
 
 def uniform_integers(words, bits, ops):
@@ -122,17 +164,15 @@ def normals(state, indices, ops):
     """Returns float32 standard normals, by the transform of Box and Muller (1958).
 
     Args:
-        state: int32 tensor of shape `(3,)`: two key words and the step.
+        state: As for `words_of_streams`.
         indices: int32 tensor of positions, each below 2 ** 27.
         ops: The namespace of `state` and `indices`.
 
     Returns:
         A float32 tensor shaped like `indices`, at most 5.9 in magnitude.
     """
-    first, second = (
-        uniforms(random_words(state, stream, indices, ops), ops)
-        for stream in (RADII, ANGLES)
-    )
+    words = words_of_streams(state, dict.fromkeys((RADII, ANGLES), indices), ops)
+    first, second = (uniforms(words[stream], ops) for stream in (RADII, ANGLES))
     # 1 − u is never 0, of which there is no logarithm.
     return ops.sqrt(-2.0 * ops.log(1.0 - first)) * ops.cos(2.0 * math.pi * second)
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from keras import ops
 
-from keras_multimix import namespaces
+from keras_multimix import tracing
 from keras_multimix.batches import dtype_of, same_shape
 from keras_multimix.errors import invalid
 
@@ -30,7 +30,7 @@ def check_scores(scores, from_logits):
             fix="use a model that scores every class; of one sigmoid p make two, "
             "`keras.ops.concatenate([1 - p, p], axis=-1)`",
         )
-    values = namespaces.readable(scores)
+    values = tracing.to_numpy_if_on_host(scores)
     if values is None or values.size == 0:
         return
     values = values.astype("float32")
@@ -78,7 +78,7 @@ def check_targets(targets, scores):
             received=f"shape {shape}",
             fix="pass labels and predictions of the same rows",
         )
-    values = namespaces.readable(targets)
+    values = tracing.to_numpy_if_on_host(targets)
     if values is None or values.size == 0:
         return
     if is_one_hot(targets, scores):

@@ -34,14 +34,16 @@ def test_interpolate_is_pair_major(shape, count):
         for others, rows in ((other, None), (holder, shuffled)):
             x_, others, weights_ = map(ops.convert_to_tensor, (x, others, weights))
             rows = rows if rows is None else ops.convert_to_tensor(rows)
-            got = mixing.interpolate(x_, others, rows, weights_, "float32", ops)
+            partners = mixing.Partners(others, rows)
+            got = mixing.interpolate(x_, partners, weights_, "float32", ops)
             np.testing.assert_allclose(in_numpy(got), expected, atol=1e-6)
 
 
 def test_half_precision_is_mixed_in_single():
     x, other = np.full((2, 1, 1), [[[1000]], [[1001]]]).astype("float16")
     weights = np.array([[0.3]], "float32")
-    got = mixing.interpolate(x, other, None, weights, "float16", namespaces.numpy_ops)
+    partners, ops = mixing.Partners(other), namespaces.numpy_ops
+    got = mixing.interpolate(x, partners, weights, "float16", ops)
     assert got.dtype == "float16"
     assert got[0, 0] == np.float16(1000.7)
 
@@ -58,8 +60,8 @@ def test_paste(shape):
         expected[place] = other[row // 2][place[1:]]
     for ops in namespaces_here():
         got = mixing.paste(
-            *map(ops.convert_to_tensor, (x, other)),
-            None,
+            ops.convert_to_tensor(x),
+            mixing.Partners(ops.convert_to_tensor(other)),
             ops.convert_to_tensor(boxes),
             (1, 2),
             ops,

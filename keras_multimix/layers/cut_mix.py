@@ -2,10 +2,11 @@
 
 import keras
 
-from keras_multimix import batches, labels, mixing, namespaces, randomness
-from keras_multimix.coefficients import draw_indices
-from keras_multimix.errors import invalid
+from keras_multimix import batches, labels, mixing, randomness
+from keras_multimix.arguments import invalid
 from keras_multimix.layers.pair_mixing_layer import PairMixingLayer
+
+_PLACES = (randomness.BOX_ROWS, randomness.BOX_COLUMNS)
 
 
 @keras.saving.register_keras_serializable(package="keras_multimix")
@@ -56,12 +57,9 @@ class CutMix(PairMixingLayer):
     def check(self, batch, mixed):
         """Refuses inputs and masks that do not share one height and width."""
         super().check(batch, mixed)
-        images = batches.leaves_of(mixed.inputs)
-        masks = batches.leaves_of(batch.masks) + [
-            leaf
-            for leaf in batches.leaves_of(batch.labels)
-            if self.is_spatial(leaf, batch)
-        ]
+        images = mixed.input_leaves
+        _, label_leaves, masks, _ = batch.part_leaves
+        masks = masks + [leaf for leaf in label_leaves if self.is_spatial(leaf, batch)]
         sizes = [self._size(leaf) for leaf in images + masks]
         for leaf, size in zip(images + masks, sizes, strict=True):
             fits = size is not None and all(
@@ -79,7 +77,7 @@ class CutMix(PairMixingLayer):
 
     def is_spatial(self, leaf, batch):
         """Whether a label has the images' height and width."""
-        size = self._size(batches.leaves_of(batch.inputs)[0])
+        size = self._size(batch.input_leaves[0])
         if batches.is_integer(leaf):
             # Where a last axis of 1 holds the class, it is no width.
             encoded = labels.encoded_shape(leaf, self.num_classes, batch.inputs)
@@ -89,44 +87,49 @@ class CutMix(PairMixingLayer):
             len(leaf.shape) >= 4 or tuple(leaf.shape[1:3]) == size
         )
 
-    def draw_mixture(self, mixed, draw_ids, state, ops):
-        """Draws the boxes; the coefficients are their exact shares of the pixels."""
-        drawn = super().draw_mixture(mixed, draw_ids, state, ops)["coefficients"]
-        image = batches.leaves_of(mixed.inputs)[0]
-        shape = image.shape if ops is namespaces.numpy_ops else ops.shape(image)
-        size = [shape[axis] for axis in self._axes(image)]
+    def positions(self, draw_ids, ops):
+        """Returns where the random words of λ and of the boxes' places stand."""
+        (indices,) = super().positions(draw_ids, ops).values()
+        streams = (randomness.COEFFICIENTS, *_PLACES)
+        return dict.fromkeys(streams, indices)
+
+    def mixed_size(self, mixed, ops):
+        """Returns the height and width of the images, or of hidden features."""
+        image = mixed.input_leaves[0]
+        shape = tuple(image.shape)
+        if None in shape and not isinstance(image, keras.KerasTensor):
+            shape = ops.shape(image)
+        size = tuple(shape[axis] for axis in self._axes(image))
         if None in size:
             raise invalid(
                 "mixing point for CutMix",
                 expected="features whose height and width are known",
-                received=f"shape {tuple(shape)}",
+                received=f"shape {shape}",
                 fix="give the model's input a fixed height and width, or use MixUp",
             )
+        return size
+
+    def mixture_of(self, words, table, size, ops):
+        """Returns the boxes and the coefficients, their exact shares of the pixels."""
+        drawn = super().mixture_of(words, table, size, ops)["coefficients"]
         sides = mixing.box_sizes(drawn, size, ops)
-        positions = draw_indices(draw_ids, self.num_interpolations, self.sampling, ops)
-        streams = (randomness.BOX_ROWS, randomness.BOX_COLUMNS)
         starts = []
-        for stream, pixels, side in zip(streams, size, sides, strict=True):
-            words = randomness.random_words(state, stream, positions, ops)
-            drawn_place = randomness.uniforms(words, ops) * ops.cast(
-                pixels - side + 1, "float32"
-            )
+        for stream, pixels, side in zip(_PLACES, size, sides, strict=True):
+            places = ops.cast(pixels - side + 1, "float32")
+            start = randomness.uniforms(words[stream], ops) * places
             # The product can round up to the number of places itself.
-            starts.append(ops.minimum(ops.cast(drawn_place, "int32"), pixels - side))
+            starts.append(ops.minimum(ops.cast(start, "int32"), pixels - side))
         area = ops.cast(sides[0] * sides[1], "float32")
-        boxes = [
-            ops.reshape(part, (-1, self.num_interpolations, 1))
-            for part in (*starts, *sides)
-        ]
+        boxes = [part[..., None] for part in (*starts, *sides)]
         return {
             "coefficients": 1.0 - area / ops.cast(size[0] * size[1], "float32"),
-            "boxes": ops.concatenate(boxes, axis=2),
+            "boxes": ops.concatenate(boxes, axis=-1),
         }
 
-    def mix_rows(self, leaf, others, transformation, dtype, ops):
+    def mix_rows(self, leaf, partners, transformation, dtype, ops):
         """Returns the rows with their partners' boxes pasted in."""
-        rows, boxes = transformation["partner"], transformation["boxes"]
-        mixed = mixing.paste(leaf, others, rows, boxes, self._axes(leaf), ops)
+        boxes = transformation["boxes"]
+        mixed = mixing.paste(leaf, partners, boxes, self._axes(leaf), ops)
         return ops.cast(mixed, dtype)
 
     def transformation_shapes(self, num_rows):

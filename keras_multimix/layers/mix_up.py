@@ -81,7 +81,7 @@ class MixUp(PairMixingLayer):
     ((8, 32, 32, 3), (8, 4))
     """
 
-    def mix_rows(self, leaf, others, transformation, dtype, ops):
+    def mix_rows(self, leaf, partners, transformation, dtype, ops):
         """Returns the convex combinations of rows and partners."""
-        rows, weights = transformation["partner"], transformation["coefficients"]
-        return mixing.interpolate(leaf, others, rows, weights, dtype, ops)
+        weights = transformation["coefficients"]
+        return mixing.interpolate(leaf, partners, weights, dtype, ops)

@@ -6,11 +6,12 @@ import os
 import keras
 from keras import ops as keras_ops
 
-from keras_multimix import batches, labels, mixing, namespaces
-from keras_multimix.errors import invalid
-from keras_multimix.layers import applying, drawing, random_state
+from keras_multimix import batches, labels, namespaces, runtime, tracing
+from keras_multimix.arguments import invalid
+from keras_multimix.layers import random_state, shapes
+from keras_multimix.layers.mixture import Mixture
 from keras_multimix.layers.outermost import is_outermost
-from keras_multimix.layers.paired_batch import PairedBatch
+from keras_multimix.layers.transformations import check_transformation
 from keras_multimix.seeds import resolve_seed
 
 
@@ -42,7 +43,7 @@ class MixingLayer(keras.layers.Layer):
 
     # The calls ---------------------------------------------------------------
 
-    @namespaces.without_autograph
+    @runtime.without_autograph
     def __call__(self, x, y=None, sample_weight=None, *, training=None, step=None):
         """Mixes a batch.
 
@@ -59,10 +60,11 @@ class MixingLayer(keras.layers.Layer):
         if training is not False:
             self._validate(batch)
         # NumPy batches, and tf.data's under another backend, stay what they are.
-        foreign = self._namespace(batch.leaves, step) is not keras_ops
-        if foreign or is_outermost(self, batch.leaves):
-            training = True if training is None else training
-            return self.call(x, y, sample_weight, training=training, step=step)
+        ops = self._namespace(batch.leaves, step)
+        if ops is not keras_ops or is_outermost(self, batch.leaves):
+            if training is False:
+                return batch.pack(*batch.parts)
+            return self._mixture(batch, step, ops).batch()
         # Left out, `training` is what the model around the layer is doing.
         given = {} if training is None else {"training": training}
         return super().__call__(x, y, sample_weight, step=step, **given)
@@ -72,12 +74,10 @@ class MixingLayer(keras.layers.Layer):
         batch = batches.split(x, y, sample_weight)
         if not training:
             return batch.pack(*batch.parts)
-        random_state.check_step(self.random_state, step, self._home)
         ops = self._namespace(batch.leaves, step)
-        transformation = self._draw(batch, step, ops)
-        return self._mix(batch, None, transformation, ops)
+        return self._mixture(batch, step, ops).batch()
 
-    @namespaces.without_autograph
+    @runtime.without_autograph
     def mix_pairs(self, data, partner_data, training=True, step=None):
         """Mixes row i of one batch with row i of another.
 
@@ -103,12 +103,10 @@ class MixingLayer(keras.layers.Layer):
         self._validate(batch)
         self._validate(partners)
         _check_same_shapes(batch, partners)
-        random_state.check_step(self.random_state, step, self._home)
         ops = self._namespace(batch.leaves + partners.leaves, step)
-        transformation = self._draw(batch, step, ops)
-        return self._mix(batch, partners, transformation, ops)
+        return self._mixture(batch, step, ops, partners=partners).batch()
 
-    @namespaces.without_autograph
+    @runtime.without_autograph
     def get_random_transformation(self, data, training=True, step=None):
         """Draws the partners and coefficients for a batch, without mixing it.
 
@@ -130,11 +128,13 @@ class MixingLayer(keras.layers.Layer):
         batches.check_batch(batch)
         # Integer labels need `num_classes` only where they are mixed.
         self.check(batch, batch)
-        random_state.check_step(self.random_state, step, self._home)
         ops = self._namespace(batch.leaves, step)
-        return self._draw(batch, step, ops)
+        random_state.check_step(self.random_state, step, self._home)
+        drawn = self._draw(batch, batch, step, ops)
+        # The caller may write to it; the layer keeps what it has drawn.
+        return {key: ops.copy(value) for key, value in drawn.items()}
 
-    @namespaces.without_autograph
+    @runtime.without_autograph
     def apply(self, data, transformation):
         """Mixes a batch with given partners and coefficients.
 
@@ -154,16 +154,13 @@ class MixingLayer(keras.layers.Layer):
             return data
         batch = batches.split(data)
         self._validate(batch)
-        drawing.check_transformation(self, batch, transformation)
+        num_rows = batch.input_leaves[0].shape[0]
+        check_transformation(transformation, self.transformation_shapes(num_rows))
         ops = namespaces.namespace_of(batch.leaves)
-        given = {k: namespaces.adopt(v, ops) for k, v in transformation.items()}
-        # Rows that a caller may have chosen: `take_partners` knows nothing of them.
-        partners = applying.map_batch(
-            lambda leaf: mixing.take_rows(leaf, given["partner"], ops), batch
-        )
-        return self._mix(batch, partners, given, ops)
+        given = {k: tracing.convert_to(v, ops) for k, v in transformation.items()}
+        return Mixture(self, batch, given, ops, chosen=True).batch()
 
-    def pair_batch(self, data, partner_data=None, features=None):
+    def mixture(self, data, partner_data=None, features=None):
         """Draws for a batch inside a model, which mixes its rows and has its own loss.
 
         Counts as a call.
@@ -177,25 +174,25 @@ class MixingLayer(keras.layers.Layer):
                 is to be mixed; None mixes `x`.
 
         Returns:
-            A `PairedBatch`.
+            A `Mixture`.
 
         Raises:
             ValueError: If what is to be mixed cannot be mixed.
         """
-        ops, hidden = keras_ops, features is not None
-        batch = batches.Batch(data[0], data[1], None, data[2], None)
-        batches.check_batch(batch, ids_allowed=hidden)
+        batch = batches.of_model(data)
+        batches.check_batch(batch, ids_allowed=features is not None)
         mixed = batch
-        if hidden:
+        if features is not None:
             mixed = dataclasses.replace(batch, inputs=features)
             batches.check_batch(mixed)
         self.check(batch, mixed)
-        if partner_data is not None:
-            x, y, sample_weight = partner_data
-            partners = batches.Batch(x, y, None, sample_weight, None)
+        partners = None if partner_data is None else batches.of_model(partner_data)
+        if partners is not None:
             _check_same_shapes(batch, partners)
-        transformation = self._draw(batch, None, ops, mixed)
-        return PairedBatch(self, batch, mixed, partner_data, transformation, ops)
+        drawn = self._draw(batch, mixed, None, keras_ops)
+        return Mixture(
+            self, batch, drawn, keras_ops, partners=partners, features=features
+        )
 
     def skip(self):
         """Counts a call that draws nothing."""
@@ -224,25 +221,15 @@ class MixingLayer(keras.layers.Layer):
         """
         raise NotImplementedError
 
-    def take_partners(self, leaf, transformation, ops):
-        """Returns the partners' rows of a leaf, as `draw` has chosen them."""
-        return mixing.take_rows(leaf, transformation["partner"], ops)
+    def by_choice(self, function, transformation, ops):
+        """Returns what a function makes of the layer that a transformation chose.
 
-    def mix_batch(self, batch, others, transformation, ops):
-        """Returns a `Batch` mixed with its partners, as the caller packs it.
-
-        The partners are the rows `transformation["partner"]` of the `Batch` `others`,
-        or row i where that is None.
+        Args:
+            function: A function of a `PairMixingLayer`.
+            transformation: A dict of tensors, as `draw` returns it.
+            ops: The namespace of the transformation.
         """
-        raise NotImplementedError
-
-    def mix_inputs(self, inputs, others, transformation, ops):
-        """Returns a structure of inputs or features mixed with rows of another."""
-        raise NotImplementedError
-
-    def pair_labels(self, batch, partners, transformation, ops):
-        """Returns the labels and weights of mixed rows as `PairedLabels`."""
-        raise NotImplementedError
+        return function(self)
 
     def transformation_shapes(self, num_rows):
         """Returns the shapes of a transformation's entries for a batch of B rows."""
@@ -253,54 +240,28 @@ class MixingLayer(keras.layers.Layer):
 
     def output_spec(self, batch):
         """Returns the symbolic batch that mixing a symbolic `Batch` gives."""
-        return applying.output_spec(self, batch)
+        return shapes.output_spec(self, batch)
 
     # Inside -------------------------------------------------------------------
 
-    def _draw(self, batch, step, ops, mixed=None):
+    def _mixture(self, batch, step, ops, partners=None):
+        random_state.check_step(self.random_state, step, self._home)
+        drawn = self._draw(batch, batch, step, ops)
+        return Mixture(self, batch, drawn, ops, partners=partners)
+
+    def _draw(self, batch, mixed, step, ops):
         state = random_state.state_at(self.random_state, step)
         try:
-            return self.draw(batch, mixed or batch, state, ops)
+            return self.draw(batch, mixed, state, ops)
         except Exception:
             # The caller's own `pairing` may fail: then nothing has been drawn.
             if step is None:
                 random_state.take_back(self.random_state, state)
             raise
 
-    def _mix(self, batch, partners, transformation, ops):
-        num_rows = ops.shape(batches.leaves_of(batch.inputs)[0])[0]
-
-        def first(structure):
-            return applying.first_pairs(self, structure, num_rows, ops)
-
-        transformation = first(transformation)
-        if partners is None:
-            others, transformation = self.locate_partners(
-                applying.map_batch, batch, transformation, ops
-            )
-        else:
-            others = applying.map_batch(first, partners)
-            transformation = transformation | {"partner": None}
-        batch = applying.map_batch(first, batch)
-        return self.mix_batch(batch, others, transformation, ops)
-
-    def locate_partners(self, map_over, structure, transformation, ops):
-        """Returns where the partners are, and the transformation that says so.
-
-        Those are the structure itself and the rows that the transformation names; or,
-        where a compiler may have laid the batch out over devices, the partners' rows,
-        taken as the pairing knows best.
-        """
-        if not namespaces.may_be_sharded(ops):
-            return structure, transformation
-        taken = map_over(
-            lambda leaf: self.take_partners(leaf, transformation, ops), structure
-        )
-        return taken, transformation | {"partner": None}
-
     def _namespace(self, leaves, step=None):
         # A step that is traced leaves no choice: its draws are made where it is.
-        traced = namespaces.is_tensor(step) and namespaces.concrete(step) is None
+        traced = namespaces.is_tensor(step) and tracing.to_numpy_or_none(step) is None
         return namespaces.namespace_of([*leaves, step] if traced else leaves)
 
     def _validate(self, batch):

@@ -1,16 +1,23 @@
 """The layers that draw K coefficients of Beta(α, α) for each pair."""
 
 import keras
+import numpy as np
 
-from keras_multimix import batches, coefficients, labels, pairing
+from keras_multimix import coefficients, labels, namespaces, randomness, tracing
+from keras_multimix import pairing as pairings
 from keras_multimix.arguments import (
     check_alpha,
     check_choice,
     check_count,
     check_flag,
 )
-from keras_multimix.layers import applying, drawing
+from keras_multimix.layers.draws_ahead import DrawsAhead
 from keras_multimix.layers.mixing_layer import MixingLayer
+from keras_multimix.pairing.fixed import Itself
+
+_ITSELF = Itself()
+# In what a layer has drawn, where partners are still to be chosen from the batch.
+_WORDS = "words of the pairing"
 
 
 class PairMixingLayer(MixingLayer):
@@ -46,9 +53,10 @@ class PairMixingLayer(MixingLayer):
         **kwargs,
     ):
         super().__init__(seed=seed, **kwargs)
-        self.alpha = check_alpha(alpha)
+        self.alpha = self._alpha = check_alpha(alpha)
         self._quantiles = coefficients.quantile_table(self.alpha)
         self._quantiles_variable = None
+        self._draws = DrawsAhead()
         self.num_interpolations = check_count(
             "num_interpolations",
             num_interpolations,
@@ -56,7 +64,7 @@ class PairMixingLayer(MixingLayer):
         )
         check_choice("sampling", sampling, coefficients.SAMPLINGS)
         self.sampling = sampling
-        self.pairing = _check_pairing(pairing)
+        self.pairing = pairing
         check_flag("mix_labels", mix_labels)
         self.mix_labels = mix_labels
         if num_classes is not None:
@@ -69,66 +77,122 @@ class PairMixingLayer(MixingLayer):
 
     # What a subclass says ----------------------------------------------------
 
-    def mix_rows(self, leaf, others, transformation, dtype, ops):
-        """Mixes one tensor's rows with their partners' of `others`; to be overridden.
-
-        These are the rows `transformation["partner"]`, or row i where that is None.
-        """
+    def mix_rows(self, leaf, partners, transformation, dtype, ops):
+        """Mixes one tensor's rows with their `Partners`; to be overridden."""
         raise NotImplementedError
 
-    def draw_mixture(self, mixed, draw_ids, state, ops):
-        """Draws what a transformation holds beside the partners."""
-        drawn = coefficients.sample_coefficients(
-            state,
-            draw_ids,
-            self._table(ops),
-            self.num_interpolations,
-            self.sampling,
-            ops,
+    def positions(self, draw_ids, ops):
+        """Returns where the random words stand that the mixture needs.
+
+        Args:
+            draw_ids: int32 tensor of shape `(..., B)`: rows of the same id draw alike.
+            ops: Its namespace.
+
+        Returns:
+            A dict of a stream and int32 positions of shape `(..., B, K)`.
+        """
+        indices = coefficients.draw_indices(
+            draw_ids, self.num_interpolations, self.sampling, ops
         )
+        return {randomness.COEFFICIENTS: indices}
+
+    def mixture_of(self, words, table, size, ops):
+        """Returns what a transformation holds beside the partners.
+
+        Args:
+            words: A dict of a stream and the random words at its `positions`.
+            table: The quantiles of λ; None for α = 0.
+            size: What `mixed_size` returned.
+            ops: The namespace of `words`.
+        """
+        words = words[randomness.COEFFICIENTS]
+        if table is None:
+            ones = ops.cast(ops.zeros_like(words), "float32") + 1.0
+            return {"coefficients": ones}
+        drawn = coefficients.coefficients_of(words, table, self.sampling, ops)
         return {"coefficients": drawn}
+
+    def mixed_size(self, mixed, ops):
+        """Returns the sizes that the mixture depends on beside B, a tuple."""
+        return ()
 
     def is_spatial(self, leaf, batch):
         """Whether a label leaf is mixed pixel by pixel, as the inputs are."""
         return False
 
     def check(self, batch, mixed):
-        """Refuses labels without a class, or inputs without distances, for pairings."""
-        if self.pairing == "same_class":
-            labels.check_classes(batch.labels)
-        if self.pairing == "neighbors":
-            pairing.check_distances(batches.leaves_of(batch.inputs))
+        """Refuses a batch whose rows the pairing cannot pair."""
+        self._pairing.check(batch)
 
     # What a mixing layer says --------------------------------------------------
 
+    @property
+    def pairing(self):
+        """Who is mixed with whom, as the caller has said it."""
+        return self._pairing_as_given
+
+    @pairing.setter
+    def pairing(self, value):
+        self._pairing = pairings.get(value)
+        self._pairing_as_given = value
+
+    @property
+    def resolved_pairing(self):
+        """The `Pairing` of the layer, by which rows find their partners."""
+        return _ITSELF if self.is_identity else self._pairing
+
     def draw(self, batch, mixed, state, ops):
         """Returns a transformation: partners, coefficients and what else it needs."""
-        return drawing.draw(self, batch, mixed, state, ops)
+        num_rows = ops.shape(batch.input_leaves[0])[0]
+        size = self.mixed_size(mixed, ops)
+        if namespaces.is_array(state) and all(
+            isinstance(count, int) for count in (num_rows, *size)
+        ):
+            drawn = self._draw_on_host(state, num_rows, size)
+            drawn = {key: tracing.convert_to(drawn[key], ops) for key in drawn}
+        else:
+            state = tracing.convert_to(state, ops)
+            rows = ops.arange(num_rows, dtype="int32")
+            drawn = self._sample(state, rows, self._table(ops), size, ops)
+        pairing = self.resolved_pairing
+        if not pairing.reads_batch:
+            return drawn
+        (stream,) = pairing.positions(drawn[_WORDS], ops)
+        words = {stream: drawn.pop(_WORDS)}
+        partners = pairing.partners_in(batch, words, num_rows, ops)
+        return {"partner": partners, **drawn}
 
-    def take_partners(self, leaf, transformation, ops):
-        """Returns the partners' rows of a leaf, as `draw` has chosen them."""
-        rows = transformation["partner"]
-        if self.always_plain:
-            return applying.first_pairs(self, leaf, ops.shape(leaf)[0], ops)
-        taken = pairing.take_partners(self.pairing, leaf, rows, ops)
-        return taken[: ops.shape(rows)[0]] if self.keep_batch_size else taken
+    def _draw_on_host(self, state, num_rows, size):
+        """Draws in NumPy: a few hundred numbers, wherever none of them is traced."""
+        ops, table = namespaces.numpy_ops, self._quantiles
 
-    def mix_batch(self, batch, others, transformation, ops):
-        """Returns a batch mixed with its partners."""
-        return applying.mix(self, batch, others, transformation, ops)
+        def sample(steps_state):
+            rows = np.arange(num_rows, dtype="int32")
+            rows = np.broadcast_to(rows, (len(steps_state[2]), num_rows))
+            return self._sample(steps_state, rows, table, size, ops)
 
-    def mix_inputs(self, inputs, others, transformation, ops):
-        """Returns a structure of inputs or features mixed with the partners'."""
-        return applying.mix_inputs(self, inputs, others, transformation, ops)
+        num_words = num_rows * (1 + len(size) + self.num_interpolations)
+        law = (self._alpha, self.num_interpolations, self.sampling, self._pairing)
+        return self._draws.at(state, (num_rows, size, law), num_words, sample)
 
-    def pair_labels(self, batch, partners, transformation, ops):
-        """Returns the labels and weights of mixed rows as `PairedLabels`."""
-        return applying.pair_labels(self, batch, partners, transformation, ops)
+    def _sample(self, state, rows, table, size, ops):
+        """Draws for some rows, from nothing but its arguments and the layer's own."""
+        num_rows, pairing = ops.shape(rows)[-1], self.resolved_pairing
+        own = pairing.positions(rows, ops)
+        ids = pairing.draw_ids(rows, num_rows, ops)
+        positions = own | self.positions(ids, ops)
+        words = randomness.words_of_streams(state, positions, ops)
+        drawn = self.mixture_of(words, table, size, ops)
+        if pairing.reads_batch:
+            (stream,) = own
+            return {_WORDS: words[stream], **drawn}
+        words = {stream: words[stream] for stream in own}
+        return {"partner": pairing.partners(rows, words, num_rows, ops), **drawn}
 
     # An α that changes ---------------------------------------------------------
 
     @property
-    def always_plain(self):
+    def is_identity(self):
         """Whether α is 0 and stays so: each row is its own partner."""
         return self._quantiles is None and not self.alpha_is_variable
 
@@ -161,6 +225,7 @@ class PairMixingLayer(MixingLayer):
             ValueError: If `alpha` is no such number.
         """
         alpha = self.alpha if alpha is None else check_alpha(alpha)
+        self._alpha = alpha
         self._quantiles = coefficients.quantile_table(alpha)
         if self.alpha_is_variable:
             self._quantiles_variable.assign(coefficients.quantiles(alpha))
@@ -195,9 +260,3 @@ class PairMixingLayer(MixingLayer):
             function = keras.saving.deserialize_keras_object(config["pairing"])
             config = config | {"pairing": function}
         return cls(**config)
-
-
-def _check_pairing(value):
-    if not callable(value) and not isinstance(value, pairing.WithinShards):
-        check_choice("pairing", value, pairing.PAIRINGS)
-    return value

@@ -1,14 +1,16 @@
 """One of several ways of mixing for each batch."""
 
+import functools
 import math
 import numbers
 
 import keras
 import numpy as np
 
-from keras_multimix import namespaces, randomness
-from keras_multimix.errors import invalid
-from keras_multimix.layers import applying, random_state
+from keras_multimix import namespaces, randomness, tracing
+from keras_multimix.arguments import invalid
+from keras_multimix.layers import random_state, shapes
+from keras_multimix.layers.draws_ahead import DrawsAhead
 from keras_multimix.layers.mix_up import MixUp
 from keras_multimix.layers.mixing_layer import MixingLayer
 from keras_multimix.layers.pair_mixing_layer import PairMixingLayer
@@ -64,6 +66,7 @@ class RandomMix(MixingLayer):
         self.num_interpolations = layers[0].num_interpolations
         self.num_classes = layers[0].num_classes
         self.keep_batch_size = layers[0].keep_batch_size
+        self._draws = DrawsAhead()
         # Mixing with α = 0 is leaving a batch alone.
         self._alone = MixUp(
             0,
@@ -81,15 +84,12 @@ class RandomMix(MixingLayer):
 
     def draw(self, batch, mixed, state, ops):
         """Draws which layer it is, and lets it draw."""
-        draw_ops = namespaces.numpy_ops if namespaces.is_array(state) else ops
-        state = namespaces.adopt(state, draw_ops)
-        first = draw_ops.arange(1, dtype="int32")
-        words = randomness.random_words(state, randomness.CHOICE, first, draw_ops)
-        uniform = randomness.uniforms(words, draw_ops)
-        limits = np.cumsum(self.probabilities).astype("float32")
-        passed = draw_ops.cast(uniform >= draw_ops.convert_to_tensor(limits), "int32")
-        number = draw_ops.sum(passed, axis=0)
-        alone = number >= len(self.layers)
+        if namespaces.is_array(state):
+            draw_ops = namespaces.numpy_ops
+            number = self._draws.at(state, None, 1, self._sample)["number"]
+        else:
+            draw_ops, state = ops, tracing.convert_to(state, ops)
+            number = self._sample(state, ops)["number"]
 
         def draw_with(layer):
             def draw():
@@ -100,46 +100,31 @@ class RandomMix(MixingLayer):
             return draw
 
         branches = [draw_with(layer) for layer in self._all_layers]
-        drawn = namespaces.switch(number, branches, ops)
+        drawn = tracing.switch(number, branches, ops)
+        alone = number >= len(self.layers)
         choice = draw_ops.cast(draw_ops.where(alone, _ALONE, number), "int32")
-        return drawn | {"choice": namespaces.adopt(choice, ops)}
+        return drawn | {"choice": tracing.convert_to(choice, ops)}
 
-    def take_partners(self, leaf, transformation, ops):
-        """Returns the partners' rows of a leaf, as the chosen layer takes them."""
-        return self._by_choice(
-            lambda layer: layer.take_partners(leaf, transformation, ops),
-            transformation,
-            ops,
-        )
+    def _sample(self, state, ops=namespaces.numpy_ops):
+        """Draws the number of a layer, for one step or several."""
+        first = ops.zeros_like(state[2])[..., None]
+        words = randomness.random_words(state, randomness.CHOICE, first, ops)
+        limits = np.cumsum(self.probabilities).astype("float32")
+        uniforms = randomness.uniforms(words, ops)
+        passed = ops.cast(uniforms >= ops.convert_to_tensor(limits), "int32")
+        return {"number": ops.sum(passed, axis=-1)}
 
-    def mix_batch(self, batch, others, transformation, ops):
-        """Returns a batch mixed by the layer that the transformation names."""
-        return self._by_choice(
-            lambda layer: layer.mix_batch(batch, others, transformation, ops),
-            transformation,
-            ops,
-        )
-
-    def mix_inputs(self, inputs, others, transformation, ops):
-        """Returns inputs or features mixed by that layer."""
-        return self._by_choice(
-            lambda layer: layer.mix_inputs(inputs, others, transformation, ops),
-            transformation,
-            ops,
-        )
-
-    def pair_labels(self, batch, partners, transformation, ops):
-        """Returns the labels and weights of rows that are mixed by that layer."""
-        return self._by_choice(
-            lambda layer: layer.pair_labels(batch, partners, transformation, ops),
-            transformation,
-            ops,
-        )
+    def by_choice(self, function, transformation, ops):
+        """Returns what a function makes of the layer that a transformation chose."""
+        choice = transformation["choice"]
+        number = ops.where(choice < 0, len(self.layers), choice)
+        branches = [functools.partial(function, layer) for layer in self._all_layers]
+        return tracing.switch(number, branches, ops)
 
     def apply(self, data, transformation):
         """Mixes a batch with the layer and the draws of a transformation."""
         if isinstance(transformation, dict) and "choice" in transformation:
-            choice = namespaces.readable(transformation["choice"])
+            choice = tracing.to_numpy_if_on_host(transformation["choice"])
             if choice is not None and choice not in range(_ALONE, len(self.layers)):
                 raise invalid(
                     "transformation, entry 'choice'",
@@ -152,31 +137,25 @@ class RandomMix(MixingLayer):
 
     def transformation_shapes(self, num_rows):
         """Returns the shapes of a transformation's entries for a batch of B rows."""
-        shapes = {"choice": ()}
+        entries = {"choice": ()}
         for layer in self._all_layers:
-            shapes |= layer.transformation_shapes(num_rows)
-        return shapes
+            entries |= layer.transformation_shapes(num_rows)
+        return entries
 
     def output_spec(self, batch):
         """Returns the symbolic batch that mixing a symbolic one gives."""
-        return applying.output_spec(self.layers[0], batch)
+        return shapes.output_spec(self.layers[0], batch)
 
     @property
     def _all_layers(self):
         return [*self.layers, self._alone]
 
-    def _by_choice(self, mix_with, transformation, ops):
-        choice = transformation["choice"]
-        number = ops.where(choice < 0, len(self.layers), choice)
-        branches = [lambda layer=layer: mix_with(layer) for layer in self._all_layers]
-        return namespaces.switch(number, branches, ops)
-
     def _complete(self, drawn, ops):
         """Adds what other layers' transformations hold, as zeros."""
-        shapes = self.transformation_shapes(None)
+        entries = self.transformation_shapes(None)
         zeros = ops.cast(ops.zeros_like(drawn["coefficients"]), "int32")
-        for key in sorted(set(shapes) - {"choice", *drawn}):
-            trailing = shapes[key][2:]
+        for key in sorted(set(entries) - {"choice", *drawn}):
+            trailing = entries[key][2:]
             rows = ops.reshape(zeros, (-1, zeros.shape[1], *(1,) * len(trailing)))
             drawn[key] = rows + ops.convert_to_tensor(np.zeros(trailing, "int32"))
         # PyTorch's trees keep the order of keys, and the branches must be alike.

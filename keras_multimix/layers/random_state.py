@@ -1,23 +1,20 @@
 """The random state of a mixing layer: a seed's key and the number of calls so far."""
 
-import multiprocessing
-import os
 import threading
 
 import numpy as np
 from keras import ops as keras_ops
 
-from keras_multimix import namespaces, randomness
-from keras_multimix.arguments import check_count
-from keras_multimix.errors import invalid
+from keras_multimix import namespaces, randomness, runtime, tracing
+from keras_multimix.arguments import check_count, invalid
 
 # Parallel maps of a pipeline call from several threads. One lock for all layers:
 # an attribute could not be pickled into a worker process.
 _COUNTING = threading.Lock()
 _ONE_CALL = np.array([0, 0, 1], dtype="int32")
 _MAX_STEP = 2**31 - 1
-# A seed of up to 32 bits leaves the key's second word to the replicas; a multiple of a
-# large odd number keeps those of longer seeds apart from their neighbours' too.
+# The key's second word tells the replicas apart. A seed of up to 32 bits does not use
+# it; multiples of a large odd number keep longer seeds apart from their neighbours too.
 _REPLICAS_APART = 123_457
 
 
@@ -44,7 +41,7 @@ def state_at(variable, step):
             where calls cannot be counted.
     """
     state = _count(variable) if step is None else _with_step(variable, step)
-    replica = namespaces.replica_index()
+    replica = runtime.replica_index()
     return state if replica is None else _with_replica(state, replica)
 
 
@@ -58,7 +55,7 @@ def check_step(variable, step, home):
     """
     if step is None:
         # PyTorch's compiler stops at questions about processes.
-        if not namespaces.torch_is_compiling() and _in_worker(home):
+        if not runtime.torch_is_compiling() and runtime.in_worker(home):
             raise invalid(
                 "call without `step`",
                 expected="a step: each worker process counts for itself and begins "
@@ -67,7 +64,7 @@ def check_step(variable, step, home):
                 fix="pass `step=local_count * num_workers + worker_id`, or mix the "
                 "batches that come out of the loader",
             )
-        if namespaces.in_jit_without_state(variable):
+        if tracing.in_jit_without_state(variable):
             raise invalid(
                 "call without `step`",
                 expected="a step: inside `jax.jit` a layer cannot count its calls",
@@ -75,23 +72,13 @@ def check_step(variable, step, home):
                 fix="pass the training step, `layer(x, y, step=step)`",
             )
         return
-    value = namespaces.concrete(step) if namespaces.is_tensor(step) else step
+    value = tracing.to_numpy_or_none(step) if namespaces.is_tensor(step) else step
     if value is None:
         _check_traced_step(step)
         return
     if getattr(value, "shape", None) == ():
         value = value.item()
     check_count("step", value, minimum=0, maximum=_MAX_STEP)
-
-
-def _in_worker(home):
-    """Whether a loader's worker process calls: torch's, grain's, a `PyDataset`'s.
-
-    All of them are daemons. A daemon that has made its layer itself, as when each of a
-    pool's processes trains a model, counts like any other process.
-    """
-    daemon = multiprocessing.current_process().daemon
-    return namespaces.in_data_loader_worker() or (daemon and home != os.getpid())
 
 
 def take_back(variable, state):
@@ -106,7 +93,7 @@ def take_back(variable, state):
     if not namespaces.is_array(state):
         return
     with _COUNTING:
-        now = namespaces.concrete(variable)
+        now = tracing.to_numpy_or_none(variable)
         if now is not None and now[2] == (state + _ONE_CALL)[2]:
             variable.assign(now - _ONE_CALL)
 
@@ -122,8 +109,8 @@ def _check_traced_step(step):
 
 
 def _with_step(variable, step):
-    state = namespaces.concrete(variable)
-    value = namespaces.concrete(step)
+    state = tracing.to_numpy_or_none(variable)
+    value = tracing.to_numpy_or_none(step)
     if state is not None and value is not None:
         return np.array([state[0], state[1], value], dtype="int32")
     if value is not None:
@@ -143,27 +130,27 @@ def _with_replica(state, replica):
     word = ops.cast(replica, "int32") * _REPLICAS_APART
     zero = ops.zeros_like(word)
     folded = ops.concatenate([ops.reshape(w, (1,)) for w in (zero, word, zero)], axis=0)
-    return ops.bitwise_xor(namespaces.adopt(state, ops), folded)
+    return ops.bitwise_xor(tracing.convert_to(state, ops), folded)
 
 
 def _count(variable):
-    if namespaces.in_graph_beside_state():
+    if runtime.in_tf_data_or_foreign_graph():
         import tensorflow as tf
 
         # Such a graph counts on the host, one thread at a time.
         state = tf.numpy_function(lambda: _count_on_host(variable), [], tf.int32)
         state.set_shape((3,))
         return state
-    if namespaces.concrete(variable) is not None:
+    if tracing.to_numpy_or_none(variable) is not None:
         return _count_on_host(variable)
     # Adding gives a new tensor; assigning may write into the variable's own.
     state = keras_ops.convert_to_tensor(variable) + 0
-    variable.assign(state + namespaces.constant(_ONE_CALL, keras_ops))
+    variable.assign(state + tracing.constant(_ONE_CALL, keras_ops))
     return state
 
 
 def _count_on_host(variable):
     with _COUNTING:
-        state = namespaces.concrete(variable)
+        state = tracing.to_numpy_or_none(variable)
         variable.assign(state + _ONE_CALL)
     return state

@@ -4,7 +4,7 @@ import math
 
 from keras import ops
 
-from keras_multimix import coefficients, namespaces, randomness
+from keras_multimix import coefficients, namespaces, randomness, tracing
 from keras_multimix.layers import random_state
 
 
@@ -25,10 +25,10 @@ def draw_calls(variable, num_calls, num_rows, shape, alpha):
     states = [random_state.state_at(variable, None) for _ in range(num_calls)]
     known = isinstance(num_rows, int) and all(map(namespaces.is_array, states))
     array_ops = namespaces.numpy_ops if known else ops
-    states = [namespaces.adopt(state, array_ops)[None, :] for state in states]
+    states = [tracing.convert_to(state, array_ops)[None, :] for state in states]
     states = array_ops.concatenate(states, axis=0)
-    key, steps = (states[0, 0], states[0, 1]), states[:, 2:]
-    latents = draw_latents((*key, steps), num_rows, shape, array_ops)
+    state = (states[0, 0], states[0, 1], states[:, 2])
+    latents = draw_latents(state, num_rows, shape, array_ops)
 
     def of_calls(drawn):
         drawn = ops.convert_to_tensor(drawn)
@@ -37,24 +37,19 @@ def draw_calls(variable, num_calls, num_rows, shape, alpha):
     table = coefficients.quantile_table(alpha)
     if table is None:
         return of_calls(latents), [None] * num_calls
-    rows = array_ops.arange(num_rows, dtype="int32")[None, :]
-    rows, steps = rows + array_ops.zeros_like(steps), steps + array_ops.zeros_like(rows)
+    rows = array_ops.arange(num_rows, dtype="int32")
+    rows = array_ops.zeros_like(states[:, :1]) + rows
     drawn = coefficients.sample_coefficients(
-        (*key, array_ops.reshape(steps, (-1, 1))),
-        array_ops.reshape(rows, (-1,)),
-        table,
-        1,
-        "independent",
-        array_ops,
+        state, rows, table, 1, "independent", array_ops
     )
-    return of_calls(latents), of_calls(array_ops.reshape(drawn, (num_calls, num_rows)))
+    return of_calls(latents), of_calls(drawn[..., 0])
 
 
 def draw_latents(state, num_rows, shape, array_ops):
     """Draws standard normal latent vectors for several steps.
 
     Args:
-        state: Two key words and int32 steps of shape `(S, 1)`.
+        state: Two key words and int32 steps of shape `(S,)`.
         num_rows: B.
         shape: Of a latent vector.
         array_ops: The namespace of all of them.
@@ -63,6 +58,6 @@ def draw_latents(state, num_rows, shape, array_ops):
         A float32 tensor of shape `(S, B, *shape)`.
     """
     indices = array_ops.arange(num_rows * math.prod(shape), dtype="int32")
-    indices = array_ops.zeros_like(state[2]) + indices[None, :]
+    indices = array_ops.zeros_like(state[2])[:, None] + indices
     normals = randomness.normals(state, indices, array_ops)
     return array_ops.reshape(normals, (-1, num_rows, *shape))

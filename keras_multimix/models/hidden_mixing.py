@@ -10,7 +10,7 @@ import threading
 from typing import NamedTuple
 
 from keras_multimix.errors import invalid
-from keras_multimix.layers.paired_batch import PairedBatch
+from keras_multimix.layers.mixture import Mixture
 from keras_multimix.models.cut_points import Cut, is_mask
 
 
@@ -19,11 +19,11 @@ class HiddenMixing(NamedTuple):
 
     Attributes:
         cut: The `Cut` of the base model's graph, after which everything is mixed.
-        pairs: The `PairedBatch` of the step's one draw.
+        mixture: The `Mixture` of the step's one draw.
     """
 
     cut: Cut
-    pairs: PairedBatch
+    mixture: Mixture
 
 
 # The replicas of a distributed step take turns in threads of their own, each with a
@@ -97,11 +97,11 @@ def _mix_outputs(operation):
         if mixing is None:
             return outputs
         _thread.calls += 1
-        return mixing.pairs.mix(outputs)
+        return mixing.mixture.inputs(outputs)
 
     def mixed_mask(*args, **kwargs):
         mask, mixing = compute_mask(*args, **kwargs), _mixing()
-        return mask if mixing is None else mixing.pairs.mix_mask(mask)
+        return mask if mixing is None else mixing.mixture.mask(mask)
 
     methods = {"call": mixed_call, "compute_mask": mixed_mask}
     return methods if compute_mask is not None else {"call": mixed_call}
@@ -113,7 +113,7 @@ def _mix_masks(operation):
 
     def mix(mask):
         mixing = _mixing()
-        return mask if mixing is None else mixing.pairs.mix_mask(mask)
+        return mask if mixing is None else mixing.mixture.mask(mask)
 
     def call_with_mixed(*args, **kwargs):
         masks = {name: mix(value) for name, value in kwargs.items() if is_mask(name)}

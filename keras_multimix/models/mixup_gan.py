@@ -217,7 +217,7 @@ class MixupGAN(ResumableModel):
         """
         num_rows = check_count("num_rows", num_rows)
         batch_size = check_count("batch_size", batch_size)
-        state = (*randomness.key_words(resolve_seed(seed)), np.zeros((1, 1), "int32"))
+        state = (*randomness.key_words(resolve_seed(seed)), np.zeros(1, "int32"))
         shape = self.generator.input_shape[1:]
         (latent,) = gan_draws.draw_latents(state, num_rows, shape, namespaces.numpy_ops)
         starts = range(0, num_rows, batch_size)

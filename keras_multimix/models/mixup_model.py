@@ -5,7 +5,7 @@ import functools
 
 import keras
 
-from keras_multimix import namespaces
+from keras_multimix import tracing
 from keras_multimix.errors import invalid
 from keras_multimix.layers.mixing_layer import MixingLayer
 from keras_multimix.models import (
@@ -204,7 +204,7 @@ class MixupModel(ResumableModel):
         points = self.mix_at or (cut_points.INPUT,)
         if len(points) == 1:
             return points[0]
-        state = namespaces.concrete(random_state)
+        state = tracing.to_numpy_or_none(random_state)
         return points[step_kinds.draw_point(state, len(points))]
 
     def train_step(self, *args):
@@ -281,25 +281,25 @@ class MixupModel(ResumableModel):
             # The optimizer waits for as many parts as a mixed step has.
             return StepParts(count, lambda number: (own, None))
         if kind == cut_points.INPUT:
-            whole = self.mixer.pair_batch(own, partners)
+            whole = self.mixer.mixture(own, partners)
 
             def mixed(number):
-                pairs = whole.part(number, count)
-                x = pairs.mix(own[0], partners and partners[0])
-                return (x, pairs.labels), None
+                mixture = whole.part(number, count)
+                x = mixture.inputs(own[0], partners and partners[0])
+                return (x, mixture.pairs()), None
 
             return StepParts(count, mixed)
         cut_points.build(self.base_model, own[0])
         cut = self._cut_at(kind)
         features = cut_points.features(cut.operation)
-        whole = self.mixer.pair_batch(own, partners, features=features)
+        whole = self.mixer.mixture(own, partners, features=features)
         x = own[0]
         if partners is not None:
             x = pair_batches.stacked(x, partners[0])
 
         def mixed_inside(number):
-            pairs = whole.part(number, count)
-            return (x, pairs.labels), hidden_mixing.HiddenMixing(cut, pairs)
+            mixture = whole.part(number, count)
+            return (x, mixture.pairs()), hidden_mixing.HiddenMixing(cut, mixture)
 
         return StepParts(count, mixed_inside)
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import keras
 
-from keras_multimix import namespaces
+from keras_multimix import runtime
 from keras_multimix.arguments import check_count
 from keras_multimix.errors import invalid
 
@@ -120,7 +120,7 @@ def run(count, step):
         count: How many parts there are, 2 or more.
         step: A function of a part's number.
     """
-    if not namespaces.in_tensorflow_graph():
+    if not runtime.in_tensorflow_graph():
         for number in range(count):
             step(number)
         return

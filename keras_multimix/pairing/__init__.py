@@ -1,33 +1,35 @@
 """Who is mixed with whom: inside a batch, and over a whole training set."""
 
-from keras_multimix.pairing.in_batch import (
-    DATA_PAIRINGS,
-    PAIRINGS,
-    callable_seed,
-    check_distances,
-    check_partners,
-    choose_partners,
-    draw_ids,
-    neighbor_candidates,
-    same_class_candidates,
-    sample_partners,
-    take_partners,
-)
+from keras_multimix.arguments import check_choice
+from keras_multimix.pairing.by_content import CallablePairing, Neighbors, SameClass
+from keras_multimix.pairing.fixed import Mirror, Roll, Shuffle
 from keras_multimix.pairing.neighbor_pairs import NeighborPairs
+from keras_multimix.pairing.pairing import Pairing
 from keras_multimix.pairing.within_shards import WithinShards
 
-__all__ = [
-    "DATA_PAIRINGS",
-    "PAIRINGS",
-    "NeighborPairs",
-    "WithinShards",
-    "callable_seed",
-    "check_distances",
-    "check_partners",
-    "choose_partners",
-    "draw_ids",
-    "neighbor_candidates",
-    "same_class_candidates",
-    "sample_partners",
-    "take_partners",
-]
+__all__ = ["NeighborPairs", "WithinShards"]
+
+_NAMED = {
+    "shuffle": Shuffle(),
+    "roll": Roll(),
+    "mirror": Mirror(),
+    "same_class": SameClass(),
+    "neighbors": Neighbors(),
+}
+
+
+def get(identifier):
+    """Returns the pairing of a layer's argument `pairing`.
+
+    Args:
+        identifier: A name, a `WithinShards`, or a callable `(x, y, seed) -> partner`.
+
+    Raises:
+        ValueError: If it is none of these.
+    """
+    if isinstance(identifier, Pairing):
+        return identifier
+    if callable(identifier):
+        return CallablePairing(identifier)
+    check_choice("pairing", identifier, tuple(_NAMED))
+    return _NAMED[identifier]

@@ -7,7 +7,6 @@ from keras_multimix import labels, namespaces, randomness
 from keras_multimix.arguments import check_count, check_flag
 from keras_multimix.batches import Batch, check_batch, leaves_of, map_leaves
 from keras_multimix.errors import invalid
-from keras_multimix.pairing.in_batch import sample_partners
 from keras_multimix.seeds import resolve_seed
 
 _ROWS_AT_ONCE = 1024  # between two movements of the progress bar
@@ -123,8 +122,10 @@ class NeighborPairs(keras.utils.PyDataset):
         return tuple(map_leaves(lambda leaf: leaf[rows], p) for p in (self.x, self.y))
 
     def _order(self):
+        rows = np.arange(self._num_rows, dtype="int32")
         ops = namespaces.numpy_ops
-        return sample_partners(self._state(), "shuffle", self._num_rows, ops)
+        words = randomness.random_words(self._state(), randomness.PARTNERS, rows, ops)
+        return np.argsort(words, kind="stable")
 
     def _partners(self, rows):
         ops = namespaces.numpy_ops

@@ -2,14 +2,16 @@
 
 import keras
 
-from keras_multimix import namespaces, randomness
+from keras_multimix import runtime
 from keras_multimix.arguments import check_choice, check_count
+from keras_multimix.pairing.fixed import Mirror, Roll, Shuffle
+from keras_multimix.pairing.pairing import Pairing
 
-_PAIRINGS = ("shuffle", "roll", "mirror")
+_PAIRINGS = {"shuffle": Shuffle(), "roll": Roll(), "mirror": Mirror()}
 
 
 @keras.saving.register_keras_serializable(package="keras_multimix")
-class WithinShards:
+class WithinShards(Pairing):
     """Pairs each row with one of the same shard, so that no row moves between devices.
 
     For training on JAX with `keras.distribution`, which lays the rows of a batch out
@@ -45,19 +47,16 @@ class WithinShards:
     """
 
     def __init__(self, pairing, num_shards):
-        check_choice("pairing", pairing, _PAIRINGS)
+        check_choice("pairing", pairing, tuple(_PAIRINGS))
         self.pairing = pairing
         self.num_shards = check_count("num_shards", num_shards)
 
-    def partners(self, state, num_rows, ops):
-        """Returns each row's partner, int32 of shape `(B,)`.
+    def positions(self, rows, ops):
+        """Returns where the random words of the pairing in each shard stand."""
+        return _PAIRINGS[self.pairing].positions(rows, ops)
 
-        Args:
-            state: int32 tensor of shape `(3,)`: two key words and the step.
-            num_rows: B, an integer or a scalar tensor.
-            ops: The namespace of `state`.
-        """
-        rows = ops.arange(num_rows, dtype="int32")
+    def partners(self, rows, words, num_rows, ops):
+        """Returns each row's partner, a row of the same shard."""
         size = (num_rows + self.num_shards - 1) // self.num_shards
         shards = ops.floor_divide(rows, size)
         first = shards * size
@@ -66,27 +65,40 @@ class WithinShards:
             return first + ops.mod(rows - first + 1, after_last - first)
         if self.pairing == "mirror":
             return first + after_last - 1 - rows
-        words = randomness.random_words(state, randomness.PARTNERS, rows, ops)
+        (words,) = words.values()
         if self._divides(num_rows):
             # Sorted shard by shard, so that not even the words leave their device.
-            words = ops.reshape(words, (self.num_shards, -1))
+            shape = ops.shape(words)
+            words = ops.reshape(words, (*shape[:-1], self.num_shards, -1))
             order = ops.cast(ops.argsort(words), "int32")
-            return ops.reshape(order, (-1,)) + first
+            return ops.reshape(order, shape) + first
         ranks = ops.cast(ops.argsort(ops.argsort(words)), "int32")
         return ops.cast(ops.argsort(shards * num_rows + ranks), "int32")
 
-    def take(self, leaf, partners, ops):
+    def draw_ids(self, rows, num_rows, ops):
+        """Returns which rows share a draw: under `"mirror"` the two of a pair."""
+        if self.pairing != "mirror":
+            return rows
+        return ops.minimum(rows, self.partners(rows, {}, num_rows, ops))
+
+    def take(self, leaf, rows, ops):
         """Returns the partners' rows of a leaf.
 
-        Args:
-            leaf: Tensor of shape `(B, ...)`.
-            partners: What `partners` returned for it, or its first rows.
-            ops: The namespace of both.
+        On JAX the compiler is told that each row comes from its own shard: it moves
+        none between the devices when each holds a shard.
         """
         num_rows = leaf.shape[0]
-        if not self._divides(num_rows) or partners.shape[0] != num_rows:
-            return ops.take(leaf, partners, axis=0)
-        return namespaces.take_in_blocks(leaf, partners, self.num_shards, ops)
+        sharded = ops is keras.ops and runtime.may_be_sharded()
+        sharded &= self.num_shards > 1
+        if not (sharded and self._divides(num_rows) and rows.shape[0] == num_rows):
+            return ops.take(leaf, rows, axis=0)
+        import jax
+
+        size = num_rows // self.num_shards
+        shards = ops.reshape(leaf, (self.num_shards, size, *leaf.shape[1:]))
+        places = ops.mod(ops.reshape(rows, (self.num_shards, size)), size)
+        taken = jax.vmap(lambda shard, place: ops.take(shard, place, axis=0))
+        return ops.reshape(taken(shards, places), leaf.shape)
 
     def _divides(self, num_rows):
         return isinstance(num_rows, int) and num_rows % self.num_shards == 0

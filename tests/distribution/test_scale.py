@@ -13,6 +13,7 @@ from benchmarks.collectives import collectives
 from keras_multimix import namespaces, pairing
 from tests import helpers
 from tests.distribution.processes import ROOT
+from tests.pairing.partners import partners_of
 
 ROWS = 4
 
@@ -23,7 +24,7 @@ def test_a_device_receives_the_rows_that_it_has_not(name, devices):
     state = np.array([3, 0, 1], "int32")
     drawn = name if name != scale.WITHIN else pairing.WithinShards("shuffle", devices)
     count = devices * ROWS
-    partners = pairing.sample_partners(state, drawn, count, namespaces.numpy_ops)
+    partners = partners_of(drawn, state, count, namespaces.numpy_ops)
     home, partners_home = np.arange(count) // ROWS, partners // ROWS
     foreign = np.bincount(home[home != partners_home], minlength=devices)
     assert (foreign == scale.plan(name, devices, ROWS, 1)["received"]).all()

@@ -11,7 +11,7 @@ from keras_multimix import (
     MixupSchedule,
     MultiMix,
     RandomMix,
-    namespaces,
+    tracing,
 )
 from tests import helpers, oracle
 
@@ -222,7 +222,7 @@ class Spy(MixupModel):
 
     def next_step_kind(self, random_state):
         kind = super().next_step_kind(random_state)
-        self.kinds[int(namespaces.concrete(random_state)[2])] = kind
+        self.kinds[int(tracing.to_numpy_or_none(random_state)[2])] = kind
         return kind
 
 

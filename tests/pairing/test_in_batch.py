@@ -3,6 +3,8 @@ import numpy as np
 import pytest
 
 from keras_multimix import namespaces, pairing, randomness
+from keras_multimix.pairing import by_content
+from tests.pairing.partners import partners_of
 
 STATE = np.array([3, 0, 0], "int32")
 
@@ -20,17 +22,18 @@ def test_fixed_pairings(num_rows):
     rows = np.arange(num_rows)
     for ops in namespaces_here():
         state = ops.convert_to_tensor(STATE)
-        roll = pairing.sample_partners(state, "roll", num_rows, ops)
-        mirror = pairing.sample_partners(state, "mirror", num_rows, ops)
+        roll = partners_of("roll", state, num_rows, ops)
+        mirror = partners_of("mirror", state, num_rows, ops)
         np.testing.assert_array_equal(in_numpy(roll), np.roll(rows, -1))
         np.testing.assert_array_equal(in_numpy(mirror), rows[::-1])
 
 
 def test_mirror_rows_share_their_draw():
     for ops in namespaces_here():
-        ids = in_numpy(pairing.draw_ids("mirror", 5, ops))
+        rows = ops.arange(5, dtype="int32")
+        ids = in_numpy(pairing.get("mirror").draw_ids(rows, 5, ops))
         np.testing.assert_array_equal(ids, [0, 1, 2, 1, 0])
-        ids = in_numpy(pairing.draw_ids("shuffle", 5, ops))
+        ids = in_numpy(pairing.get("shuffle").draw_ids(rows, 5, ops))
         np.testing.assert_array_equal(ids, np.arange(5))
 
 
@@ -44,7 +47,7 @@ def test_shuffle_sorts_random_words():
     expected = np.argsort(words, kind="stable")
     for ops in namespaces_here():
         state = ops.convert_to_tensor(STATE)
-        got = in_numpy(pairing.sample_partners(state, "shuffle", 50, ops))
+        got = in_numpy(partners_of("shuffle", state, 50, ops))
         np.testing.assert_array_equal(got, expected)
     assert sorted(expected) == list(range(50))
 
@@ -53,7 +56,7 @@ def test_every_partner_is_as_likely_as_another():
     counts = np.zeros((4, 4))
     for step in range(2000):
         state = np.array([9, 0, step], "int32")
-        partners = pairing.sample_partners(state, "shuffle", 4, namespaces.numpy_ops)
+        partners = partners_of("shuffle", state, 4, namespaces.numpy_ops)
         counts[np.arange(4), partners] += 1
     # 500 expected, standard deviation 19; five of them.
     assert np.abs(counts - 500).max() < 5 * 19.4
@@ -64,15 +67,18 @@ def test_choose_partners_takes_candidates_only_and_all_of_them():
         [[0, 1, 1, 0], [1, 0, 0, 0], [0, 0, 0, 0], [1, 1, 1, 0]], bool
     )
     seen = [set() for _ in range(4)]
+    rows = np.arange(4, dtype="int32")
     for step in range(100):
         state = np.array([1, 0, step], "int32")
-        expected = pairing.choose_partners(state, candidates, namespaces.numpy_ops)
+        ops = namespaces.numpy_ops
+        words = randomness.random_words(state, randomness.PARTNERS, rows, ops)
+        expected = by_content.choose_partners(words, candidates, ops)
         for row, partner in enumerate(expected):
             seen[row].add(int(partner))
         if step < 3:
             for ops in namespaces_here():
-                got = pairing.choose_partners(
-                    ops.convert_to_tensor(state),
+                got = by_content.choose_partners(
+                    ops.convert_to_tensor(words),
                     ops.convert_to_tensor(candidates),
                     ops,
                 )
@@ -84,7 +90,7 @@ def test_same_class_candidates():
     classes = np.array([0, 1, 0, 2, 1], "int32")
     expected = (classes[:, None] == classes) & ~np.eye(5, dtype=bool)
     for ops in namespaces_here():
-        got = pairing.same_class_candidates(ops.convert_to_tensor(classes), ops)
+        got = by_content.same_class_candidates(ops.convert_to_tensor(classes), ops)
         np.testing.assert_array_equal(in_numpy(got), expected)
 
 
@@ -98,7 +104,7 @@ def test_neighbor_candidates(num_rows):
         nearest = [j for j in np.argsort(distances[row]) if j != row][:3]
         expected[row, nearest] = True
     for ops in namespaces_here():
-        got = pairing.neighbor_candidates(ops.convert_to_tensor(features), ops)
+        got = by_content.neighbor_candidates(ops.convert_to_tensor(features), ops)
         np.testing.assert_array_equal(in_numpy(got), expected)
 
 
@@ -107,8 +113,8 @@ def test_neighbor_candidates(num_rows):
 )
 def test_check_partners_refuses_other_shapes_and_dtypes(partners):
     with pytest.raises(ValueError, match="Expected one row number"):
-        pairing.check_partners(partners, 3)
+        by_content.check_partners(partners, 3)
 
 
 def test_check_partners_takes_any_number_of_rows_where_it_is_unknown():
-    pairing.check_partners(np.zeros((3,), "int64"), None)
+    by_content.check_partners(np.zeros((3,), "int64"), None)

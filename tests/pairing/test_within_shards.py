@@ -4,9 +4,10 @@ import keras
 import numpy as np
 import pytest
 
-from keras_multimix import MixUp, MultiMix, namespaces, pairing, randomness
+from keras_multimix import MixUp, MultiMix, namespaces, randomness
 from keras_multimix.pairing import WithinShards
 from tests import helpers
+from tests.pairing.partners import partners_of
 
 PAIRINGS = ["shuffle", "roll", "mirror"]
 STATE = np.array([3, 0, 7], "int32")
@@ -38,9 +39,8 @@ def expected(name, num_rows, num_shards):
 @pytest.mark.parametrize("sizes", [(12, 3), (12, 1), (7, 3), (9, 4), (2, 4), (1, 2)])
 def test_each_shard_is_paired_by_itself(name, sizes):
     for ops in (namespaces.numpy_ops, keras.ops, namespaces.tensorflow_ops()):
-        partners = pairing.sample_partners(
-            ops.convert_to_tensor(STATE), WithinShards(name, sizes[1]), sizes[0], ops
-        )
+        within, state = WithinShards(name, sizes[1]), ops.convert_to_tensor(STATE)
+        partners = partners_of(within, state, sizes[0], ops)
         got = helpers.in_numpy(partners)
         assert got.dtype == "int32" and got.tolist() == expected(name, *sizes)
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_multimix import MixUp, fused, namespaces
+from keras_multimix import MixUp, mixing, namespaces
 from tests import oracle
 
 RNG = np.random.default_rng(0)
@@ -32,7 +32,8 @@ def case(rows, count):
 def combined(x, others, rows, weights, ops):
     rows = None if rows is None else ops.convert_to_tensor(np.array(rows, "int32"))
     tensors = [ops.convert_to_tensor(part) for part in (x, others, weights)]
-    return fused.combine(*tensors[:2], rows, tensors[2], ops)
+    x, others, weights = tensors
+    return mixing.lerp(x, mixing.Partners(others, rows), weights, ops)
 
 
 @pytest.mark.parametrize("count", [1, 3])

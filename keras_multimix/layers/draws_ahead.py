@@ -1,0 +1,79 @@
+"""The draws of the coming steps, made together: many cost little more than one.
+
+A draw on the host is a hundred operations of NumPy on a few hundred numbers, so that
+its cost is the number of operations. It is a function of the seed, the step and what is
+asked for, so nobody can tell whether it was made before.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+_MOST_STEPS = 64
+_MOST_WORDS = 1 << 14  # kept by a layer: about 100 kB
+_LAST_STEP = 2**31 - 1
+
+
+class _Block(NamedTuple):
+    """The draws of some steps in a row.
+
+    Attributes:
+        key: All that they depend on but the step.
+        first: The first step.
+        count: How many steps there are.
+        drawn: A dict of NumPy arrays; axis 0 of each counts the steps.
+    """
+
+    key: Any
+    first: int
+    count: int
+    drawn: dict
+
+
+class DrawsAhead:
+    """Draws for one step, and keeps those of the steps after it.
+
+    As long as the steps come in order, each block is twice as long as the last one, up
+    to a limit; any other step is drawn alone. Threads may share it: a block is replaced
+    as a whole.
+    """
+
+    def __init__(self):
+        self._block = _Block(None, 0, 0, {})
+        self.kernels = {}  # what TensorFlow has compiled, by what it computes
+
+    def __reduce__(self):
+        # A copy starts empty: what is kept can be made again, a kernel not be copied.
+        return DrawsAhead, ()
+
+    def at(self, state, key, num_words, sample):
+        """Returns the draws of one step.
+
+        Args:
+            state: int32 NumPy array of shape `(3,)`: two key words and the step.
+            key: All that the draws depend on but the state, hashable.
+            num_words: About how many numbers a step draws.
+            sample: A function of two key words and an int32 array of steps, as one
+                tuple, that returns a dict of arrays; axis 0 of each counts the steps.
+
+        Returns:
+            A dict of NumPy arrays. They must not be written to.
+        """
+        first, second, step = state.tolist()
+        key = (first, second, key)
+        block = self._block
+        offset = step - block.first
+        if key != block.key or not 0 <= offset < block.count:
+            follows = key == block.key and offset == block.count
+            count = min(
+                2 * block.count if follows else 1,
+                _MOST_STEPS,
+                max(1, _MOST_WORDS // num_words),
+                _LAST_STEP - step + 1,
+            )
+            steps = np.arange(step, step + count, dtype="int64").astype("int32")
+            block = _Block(key, step, count, sample((*state[:2], steps)))
+            offset = 0
+            if count * num_words <= _MOST_WORDS:
+                self._block = block
+        return {name: values[offset] for name, values in block.drawn.items()}

@@ -1,0 +1,257 @@
+"""One draw for one batch: what a layer returns, and what a model trains on."""
+
+import copy
+import functools
+
+from keras_multimix import batches, labels, mixing, namespaces, runtime
+from keras_multimix.batches import map_leaves
+from keras_multimix.layers.shapes import input_dtype, num_pairs
+from keras_multimix.mixing import Partners
+from keras_multimix.paired_labels import PairedLabels
+from keras_multimix.pairing.fixed import Given
+
+
+class Mixture:
+    """Who is mixed with whom in a batch of B rows, and how much.
+
+    Args:
+        layer: The `MixingLayer` that has drawn.
+        batch: The `Batch`.
+        transformation: A dict of tensors, as the layer has drawn it.
+        ops: The namespace of all tensors.
+        partners: The `Batch` of the rows' partners, row i that of row i; None takes
+            the partners from the batch itself.
+        features: Symbolic tensors of hidden features, if these are mixed and not the
+            batch's inputs.
+        chosen: Whether the caller has chosen the partners, and not the layer.
+    """
+
+    def __init__(
+        self,
+        layer,
+        batch,
+        transformation,
+        ops,
+        *,
+        partners=None,
+        features=None,
+        chosen=False,
+    ):
+        self._layer, self._batch, self._ops = layer, batch, ops
+        self._partners, self._features = partners, features
+        self._given = Given() if chosen else None
+        self._num_rows = ops.shape(batch.input_leaves[0])[0]
+        self._num_pairs = self._num_rows
+        self._transformation = transformation
+        if layer.keep_batch_size:
+            self._num_pairs = num_pairs(layer, self._num_rows, ops)
+            # A transformation has an entry without rows: a choice.
+            self._transformation = {
+                key: entry[: self._num_pairs] if len(entry.shape) else entry
+                for key, entry in transformation.items()
+            }
+
+    def part(self, number, count):
+        """Returns the `Mixture` of some of the K interpolations of every pair.
+
+        Args:
+            number: Which part, an integer or an integer scalar tensor.
+            count: How many parts there are, a divisor of K.
+        """
+        if count == 1:
+            return self
+
+        def of_part(entry):
+            if len(entry.shape) < 2:  # no axis of the K interpolations
+                return entry
+            rows, total, *sizes = self._ops.shape(entry)
+            split = self._ops.reshape(entry, (rows, count, total // count, *sizes))
+            return self._ops.take(split, number, axis=1)
+
+        part = copy.copy(self)
+        part._transformation = {
+            key: of_part(entry) for key, entry in self._transformation.items()
+        }
+        return part
+
+    def batch(self):
+        """Returns the mixed batch, in the structure of the caller's."""
+        return self._by_layer(self._batch_by)
+
+    def inputs(self, structure, partner_structure=None):
+        """Returns inputs, or what a hidden layer made of them, mixed.
+
+        Args:
+            structure: Tensors with B rows; or with 2·B, the partners' after the batch's
+                own, if the batch came with partners and `partner_structure` is None.
+            partner_structure: Tensors of the partners, row i that of row i.
+        """
+        structures = (structure, partner_structure)
+        structures = structures[: 1 if partner_structure is None else 2]
+        return self._by_layer(
+            lambda layer: map_leaves(
+                functools.partial(self._mix_input, layer), *structures
+            )
+        )
+
+    def pairs(self):
+        """Returns the labels and weights of the mixed rows, as `PairedLabels`."""
+        pairs = self._by_layer(self._pairs_by)
+        rows_after = self._ops.cast(self._ops.shape(pairs.coefficients)[0], "float32")
+        return pairs._replace(
+            scale=self._ops.cast(self._num_rows, "float32") / rows_after
+        )
+
+    def mask(self, mask):
+        """Mixes masks: a place counts in the mixed row if it does in either parent."""
+        ops, times = self._ops, self._num_interpolations
+
+        def either(layer, leaf):
+            counts = ops.logical_or(self._own(leaf), self._partner_rows(layer, leaf))
+            return mixing.repeat_rows(ops.cast(counts, leaf.dtype), times, ops)
+
+        return self._by_layer(
+            lambda layer: map_leaves(functools.partial(either, layer), mask)
+        )
+
+    # How one layer mixes -------------------------------------------------------
+
+    def _by_layer(self, function):
+        return self._layer.by_choice(function, self._transformation, self._ops)
+
+    def _batch_by(self, layer):
+        both = [self._batch.parts]
+        if self._partners is not None:
+            both.append(self._partners.parts)
+        inputs, label_parts, masks, sample_weight = zip(*both, strict=True)
+        weights = self._label_coefficients(layer)
+        mix_input = functools.partial(self._mix_input, layer)
+        mix_label = functools.partial(self._mix_label, layer, weights)
+        mix_weight = functools.partial(self._mix_weight, layer, weights)
+        return self._batch.pack(
+            map_leaves(mix_input, *inputs),
+            map_leaves(mix_label, *label_parts),
+            map_leaves(mix_label, *masks),
+            map_leaves(mix_weight, *sample_weight),
+        )
+
+    def _mix_input(self, layer, leaf, partner_leaf=None):
+        own, partners = self._located(layer, leaf, partner_leaf)
+        dtype = input_dtype(layer, leaf)
+        return layer.mix_rows(own, partners, self._transformation, dtype, self._ops)
+
+    def _mix_label(self, layer, weights, leaf, partner_leaf=None):
+        ops = self._ops
+        own, partners = self._located(layer, leaf, partner_leaf)
+        encoded = labels.encode(own, layer.num_classes, ops, self._batch.inputs)
+        if partners.source is own:
+            source = encoded
+        else:
+            source = labels.encode(
+                partners.source, layer.num_classes, ops, self._batch.inputs
+            )
+        partners = partners._replace(source=source)
+        dtype = labels.mixed_dtype(encoded)
+        if layer.is_spatial(leaf, self._batch):
+            return layer.mix_rows(encoded, partners, self._transformation, dtype, ops)
+        return mixing.interpolate(encoded, partners, weights, dtype, ops)
+
+    def _mix_weight(self, layer, weights, leaf, partner_leaf=None):
+        own, partners = self._located(layer, leaf, partner_leaf)
+        dtype = labels.mixed_dtype(leaf)
+        return mixing.interpolate(own, partners, weights, dtype, self._ops)
+
+    def _pairs_by(self, layer):
+        batch, partners = self._batch, self._partners
+        if self._features is not None:
+            batch = batches.Batch(self._features, *batch.parts[1:], batch.pack)
+        times, ops = self._num_interpolations, self._ops
+        weights = self._label_coefficients(layer)
+
+        def partner_rows(part, partner_part):
+            if partner_part is not None:
+                return map_leaves(self._own, partner_part)
+            return map_leaves(functools.partial(self._partner_rows, layer), part)
+
+        def repeat(leaf):
+            return mixing.repeat_rows(leaf, times, ops)
+
+        def own_or_mask(leaf, own, partner):
+            if not layer.is_spatial(leaf, batch):
+                return repeat(own)
+            # A pixel of a pasted mask has one label, whichever side of the pair asks.
+            dtype = batches.dtype_of(leaf)
+            pasted = Partners(partner)
+            return layer.mix_rows(own, pasted, self._transformation, dtype, ops)
+
+        def partner_or_mask(leaf, own, partner):
+            if not layer.is_spatial(leaf, batch):
+                return repeat(partner)
+            return own_or_mask(leaf, own, partner)
+
+        given = partners or batches.Batch(None, None, None, None, None)
+        own = map_leaves(self._own, batch.labels)
+        partner = partner_rows(batch.labels, given.labels)
+        own_weight = map_leaves(self._own, batch.sample_weight)
+        partner_weight = partner_rows(batch.sample_weight, given.sample_weight)
+        return PairedLabels(
+            own=map_leaves(own_or_mask, batch.labels, own, partner),
+            partner=map_leaves(partner_or_mask, batch.labels, own, partner),
+            coefficients=ops.reshape(weights, (-1,)),
+            own_weight=map_leaves(repeat, own_weight),
+            partner_weight=map_leaves(repeat, partner_weight),
+            scale=None,
+        )
+
+    def _label_coefficients(self, layer):
+        """Returns the weights of the rows' own labels, `(B, K)`."""
+        weights = self._transformation["coefficients"]
+        if layer.mix_labels:
+            return weights
+        return self._ops.cast(weights >= 0.5, "float32")
+
+    # Where the rows are --------------------------------------------------------
+
+    @property
+    def _num_interpolations(self):
+        return self._transformation["coefficients"].shape[1]  # K, or a part of K
+
+    def _own(self, leaf):
+        """Returns the rows that are mixed; of 2·B rows, where the partners follow."""
+        if self._partners is None and not self._layer.keep_batch_size:
+            return leaf
+        return leaf[: self._num_pairs]
+
+    def _located(self, layer, leaf, partner_leaf):
+        """Returns the rows of a tensor that are mixed, and their `Partners`."""
+        if partner_leaf is not None:
+            return self._own(leaf), Partners(self._own(partner_leaf))
+        pairing = self._given or layer.resolved_pairing
+        own = self._own(leaf)
+        if self._takes_first(pairing):
+            return own, Partners(self._partner_rows(layer, leaf))
+        runs = None
+        if not layer.keep_batch_size and isinstance(self._num_rows, int):
+            runs = pairing.runs(self._num_rows)
+        return own, Partners(leaf, self._transformation["partner"], runs)
+
+    def _takes_first(self, pairing):
+        """Whether the partners' rows are taken before they are mixed."""
+        ops = self._ops
+        if self._partners is not None:
+            return True
+        if ops is namespaces.numpy_ops:
+            return False
+        # A compiler that lays a batch out over devices has to see how the partners lie.
+        if ops is namespaces.keras_ops and runtime.may_be_sharded():
+            return True
+        # No kernel of XLA refuses rows that are not there.
+        return not pairing.checked and runtime.in_tensorflow_graph()
+
+    def _partner_rows(self, layer, leaf):
+        """Returns the partners' rows of a tensor, in the order of the pairs."""
+        if self._partners is not None:  # they follow the batch's own
+            return leaf[self._num_rows :][: self._num_pairs]
+        pairing = self._given or layer.resolved_pairing
+        taken = pairing.take(leaf, self._transformation["partner"], self._ops)
+        return taken[: self._num_pairs] if self._layer.keep_batch_size else taken

@@ -1,0 +1,59 @@
+"""What mixed rows look like: how many there are, and their shapes and dtypes."""
+
+import keras
+
+from keras_multimix import batches, labels
+from keras_multimix.batches import map_leaves
+
+
+def num_pairs(layer, num_rows, ops=None):
+    """Returns how many of the rows of a batch a layer mixes with their partners.
+
+    Args:
+        layer: The `MixingLayer`.
+        num_rows: B, an integer or a scalar tensor.
+        ops: The namespace of a tensor.
+    """
+    if not layer.keep_batch_size:
+        return num_rows
+    pairs = num_rows // layer.num_interpolations
+    return max(1, pairs) if isinstance(pairs, int) else ops.maximum(pairs, 1)
+
+
+def input_dtype(layer, leaf):
+    """Returns the dtype of a mixed input: a float's own, or the layer's."""
+    dtype = batches.dtype_of(leaf)
+    return layer.compute_dtype if "int" in dtype or dtype == "bool" else dtype
+
+
+def output_spec(layer, batch):
+    """Returns the symbolic batch that mixing a symbolic one gives.
+
+    Args:
+        layer: The `MixingLayer`.
+        batch: A `Batch` of `keras.KerasTensor`s.
+    """
+
+    def spec(leaf, sizes, dtype):
+        rows = leaf.shape[0]
+        if rows is not None:
+            rows = num_pairs(layer, rows) * layer.num_interpolations
+        return keras.KerasTensor((rows, *sizes), dtype=dtype)
+
+    def spec_input(leaf):
+        return spec(leaf, leaf.shape[1:], input_dtype(layer, leaf))
+
+    def spec_label(leaf):
+        shape = labels.encoded_shape(leaf, layer.num_classes, batch.inputs)
+        dtype = "float32" if batches.is_integer(leaf) else labels.mixed_dtype(leaf)
+        return spec(leaf, shape[1:], dtype)
+
+    def spec_weight(leaf):
+        return spec(leaf, leaf.shape[1:], labels.mixed_dtype(leaf))
+
+    return batch.pack(
+        map_leaves(spec_input, batch.inputs),
+        map_leaves(spec_label, batch.labels),
+        map_leaves(spec_label, batch.masks),
+        map_leaves(spec_weight, batch.sample_weight),
+    )

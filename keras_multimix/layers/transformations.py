@@ -1,0 +1,40 @@
+"""Transformations that a caller hands over: what one draw holds, checked."""
+
+from keras_multimix import batches, namespaces, tracing
+from keras_multimix.arguments import invalid
+from keras_multimix.pairing.by_content import check_partners
+
+
+def check_transformation(transformation, shapes):
+    """Refuses a transformation that does not fit a batch.
+
+    Args:
+        transformation: What the caller passed.
+        shapes: A dict of an entry's name and its shape, with None where a size is
+            unknown.
+
+    Raises:
+        ValueError: If an entry is missing or of another shape, or out of range.
+    """
+    given = transformation if isinstance(transformation, dict) else {}
+    for key, shape in shapes.items():
+        value = given.get(key)
+        received = tuple(value.shape) if namespaces.is_tensor(value) else None
+        if received is None or not batches.same_shape(received, shape):
+            raise invalid(
+                f"transformation, entry {key!r}",
+                expected=f"an array of shape {shape}",
+                received=f"{value!r:.60}" if received is None else f"shape {received}",
+                fix="pass what `get_random_transformation` returns for such a batch",
+            )
+    entry = "transformation, entry 'partner'"
+    check_partners(given["partner"], shapes["partner"][0], entry)
+    weights = tracing.to_numpy_if_on_host(given["coefficients"])
+    # Negated, so that a NaN is refused too.
+    if weights is not None and not ((weights >= 0) & (weights <= 1)).all():
+        raise invalid(
+            "transformation, entry 'coefficients'",
+            expected="λ between 0 and 1",
+            received=f"values from {weights.min()} to {weights.max()}",
+            fix="pass the weight of each row, the partner has the rest",
+        )

@@ -1,0 +1,147 @@
+"""What is known of a tensor while a compiler traces, and tensors of another namespace.
+
+Random draws are a few hundred numbers: where their seed is at hand they are drawn in
+NumPy, which costs less than dispatching a hundred small operations, and inside a
+compiled function they are part of its graph.
+"""
+
+import functools
+import sys
+
+import keras
+import numpy as np
+from keras import ops as keras_ops
+
+from keras_multimix import runtime
+from keras_multimix.namespaces import is_array, is_tensorflow_tensor, tensorflow_ops
+
+
+def to_numpy_or_none(x):
+    """Returns a copy of `x` as a NumPy array, or None while it is traced.
+
+    Args:
+        x: A number, an array, a tensor or a `keras.Variable`.
+    """
+    if is_array(x) or isinstance(x, (bool, int, float)):
+        return np.array(x)
+    if isinstance(x, keras.Variable):
+        x = x.value
+    backend = keras.backend.backend()
+    if backend == "torch" and hasattr(x, "is_meta"):
+        traced = x.is_meta or runtime.torch_is_compiling()
+        return None if traced else np.array(x.detach().cpu().numpy())
+    if is_tensorflow_tensor(x):
+        import tensorflow as tf
+
+        # In a graph, an eager tensor or a variable is read when the graph runs.
+        return np.array(x.numpy()) if tf.executing_eagerly() else None
+    if backend == "jax":
+        import jax
+
+        # Inside `jax.jit` every operation gives a tracer, even one on a constant.
+        traced = isinstance(jax.numpy.add(x, 0), jax.core.Tracer)
+        return None if traced else np.array(x)
+    return None
+
+
+def to_numpy_if_on_host(x):
+    """Returns `x` as a NumPy array where reading it waits for no device, else None."""
+    if is_array(x):
+        return x
+    if keras.backend.backend() == "torch" and hasattr(x, "is_cpu"):
+        # Keras may build a model on made-up values, in a scope of its own.
+        on_host = x.is_cpu and not runtime.in_stateless_scope()
+    elif is_tensorflow_tensor(x):
+        on_host = "CPU" in getattr(x, "device", "")
+    elif keras.backend.backend() == "jax" and hasattr(x, "devices"):
+        import jax
+
+        tracer = isinstance(x, jax.core.Tracer)
+        on_host = not tracer and all(d.platform == "cpu" for d in x.devices())
+    else:
+        on_host = False
+    return to_numpy_or_none(x) if on_host else None
+
+
+def convert_to(x, ops):
+    """Returns an array or tensor of any namespace as one of `ops`."""
+    if ops is keras_ops and not is_tensorflow_tensor(x):
+        return keras_ops.convert_to_tensor(x)
+    value = to_numpy_or_none(x)
+    return ops.convert_to_tensor(x if value is None else value)
+
+
+def constant(array, ops):
+    """Returns a NumPy array, or a tensor that is one already, as a tensor of `ops`."""
+    if ops is keras_ops and is_array(array) and runtime.torch_is_compiling():
+        import torch
+
+        # Keras looks at the array's dtype, where PyTorch's compiler stops.
+        array = torch.as_tensor(array)
+    return ops.convert_to_tensor(array)
+
+
+def switch(index, branches, ops):
+    """Returns what one of several branches returns; only that one runs.
+
+    Args:
+        index: Which one, an integer or an integer scalar tensor.
+        branches: Functions without arguments, whose results are alike: tensors of the
+            same shapes and dtypes in the same structure, with None in the same places.
+        ops: The namespace of the results.
+    """
+    value = to_numpy_or_none(index)
+    if value is not None:
+        return branches[int(value)]()
+    results = []
+
+    def tensors_of(branch):
+        def run():
+            results.append(branch())
+            return [
+                leaf for leaf in keras.tree.flatten(results[-1]) if leaf is not None
+            ]
+
+        return run
+
+    # Compilers take branches that return tensors, and nothing but tensors.
+    tensors = iter(ops.switch(index, [tensors_of(branch) for branch in branches]))
+    return keras.tree.map_structure(
+        lambda leaf: None if leaf is None else next(tensors), results[0]
+    )
+
+
+@functools.cache
+def in_one_kernel(function):
+    """Returns a function of tensors that TensorFlow's graphs run as one operation.
+
+    By themselves they run one operation after another, and write every tensor between.
+    It is traced, and compiled by XLA, once for each shape that it meets.
+
+    Args:
+        function: A function of tensors and, last, their namespace.
+
+    Returns:
+        A function of the tensors alone.
+    """
+    import tensorflow as tf
+
+    def call(*tensors):
+        return function(*tensors, tensorflow_ops())
+
+    # Apple's GPUs have no XLA.
+    on_metal = sys.platform == "darwin" and tf.config.list_physical_devices("GPU")
+    if on_metal or not tf.test.is_built_with_xla():
+        return call
+    return tf.function(call, jit_compile=True, autograph=False)
+
+
+def in_jit_without_state(variable):
+    """Whether a count in `variable` would be lost: in `jax.jit`, outside of Keras.
+
+    Keras hands its compiled steps their variables through a `StatelessScope`;
+    assigning to one in any other traced function would leak a tracer.
+    """
+    if keras.backend.backend() != "jax" or to_numpy_or_none(variable) is not None:
+        return False
+    return not runtime.in_stateless_scope()
