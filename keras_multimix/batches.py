@@ -9,12 +9,20 @@ import keras
 import numpy as np
 from keras import tree
 
-from keras_multimix.errors import invalid
+from keras_multimix.arguments import invalid
+from keras_multimix.namespaces import numpy_ops
 
 _LABEL_KEYS = ("labels", "label")
 _MASK_KEYS = ("segmentation_masks", "segmentation_mask")
 _WEIGHT_KEYS = ("sample_weights", "sample_weight")
 _BOX_KEYS = ("bounding_boxes", "bounding_box", "boxes")
+
+_KINDS = {"int": (8, 16, 32, 64), "uint": (8, 16, 32, 64), "float": (16, 32, 64)}
+_NUMPY_NAMES = {
+    np.dtype(f"{kind}{bits}"): f"{kind}{bits}"
+    for kind, sizes in _KINDS.items()
+    for bits in sizes
+} | {np.dtype("bool"): "bool"}
 
 FORMS = "(x, y), (x, y, sample_weight), or a dict such as {'images': …, 'labels': …}"
 
@@ -49,7 +57,7 @@ class Batch:
         """The arrays of each of the four parts, a list of lists."""
         return [leaves_of(part) for part in self.parts]
 
-    @property
+    @functools.cached_property
     def input_leaves(self):
         """The arrays of the inputs."""
         return self.part_leaves[0]
@@ -168,12 +176,23 @@ def _split_dict(data):
 def dtype_of(leaf):
     """Returns a leaf's dtype as a string such as "float32"."""
     dtype = leaf.dtype
-    if isinstance(dtype, np.dtype) and dtype.kind in "fiubc":
-        return dtype.name
+    # Standardising a name takes longer than looking it up, and every call asks often.
+    if isinstance(dtype, np.dtype) and dtype in _NUMPY_NAMES:
+        return _NUMPY_NAMES[dtype]
+    name = str(dtype)
+    if name.startswith("torch."):
+        return name.removeprefix("torch.")
     try:
         return keras.backend.standardize_dtype(dtype)
     except ValueError:
         return str(dtype)
+
+
+def needs_cast(leaf, dtype, ops):
+    """Whether `ops.cast` would change a leaf: its dtype, or an array to a tensor."""
+    if dtype_of(leaf) != dtype:
+        return True
+    return ops is not numpy_ops and isinstance(leaf, (np.ndarray, np.generic))
 
 
 def is_integer(leaf):

@@ -1,16 +1,34 @@
 """Labels as they are mixed: floating point, integers one-hot."""
 
 from keras_multimix import tracing
-from keras_multimix.batches import dtype_of, is_integer, leaves_of, same_shape
-from keras_multimix.errors import invalid
+from keras_multimix.arguments import invalid
+from keras_multimix.batches import (
+    dtype_of,
+    is_integer,
+    leaves_of,
+    same_shape,
+)
+from keras_multimix.namespaces import is_array, numpy_ops
 
 MAX_CLASSES = 2**31 - 1  # class indices are 32-bit integers
+
+
+_AT_LEAST_FLOAT32 = ("float64", "complex64", "complex128")
 
 
 def mixed_dtype(leaf):
     """Returns the dtype that a label or weight is mixed in, never below float32."""
     dtype = dtype_of(leaf)
-    return dtype if dtype in ("float64", "complex64", "complex128") else "float32"
+    return dtype if dtype in _AT_LEAST_FLOAT32 else "float32"
+
+
+def at_least_float32(leaf, ops):
+    """Returns labels or weights in the dtype that they are mixed in, and its name."""
+    dtype = dtype_of(leaf)
+    target = dtype if dtype in _AT_LEAST_FLOAT32 else "float32"
+    if target == dtype and (ops is numpy_ops or not is_array(leaf)):
+        return leaf, target
+    return ops.cast(leaf, target), target
 
 
 def encode(leaf, num_classes, ops, inputs=None):
@@ -26,13 +44,13 @@ def encode(leaf, num_classes, ops, inputs=None):
 
     Returns:
         Integers as one-hot float32 with a new last axis of size `num_classes`;
-        anything else as it is, at least in float32.
+        anything else as it is, at least in float32. And the name of the dtype.
     """
     if is_integer(leaf):
         if _ends_in_one(leaf.shape, inputs):
             leaf = ops.reshape(leaf, ops.shape(leaf)[:-1])
-        return ops.one_hot(ops.cast(leaf, "int32"), num_classes)
-    return ops.cast(leaf, mixed_dtype(leaf))
+        return ops.one_hot(ops.cast(leaf, "int32"), num_classes), "float32"
+    return at_least_float32(leaf, ops)
 
 
 def encoded_shape(leaf, num_classes, inputs=None):
@@ -81,11 +99,11 @@ def check_classes(labels):
     )
 
 
-def check_labels(labels, num_classes, inputs=None):
+def check_labels(leaves, num_classes, inputs=None):
     """Refuses integer labels that cannot become one-hot.
 
     Args:
-        labels: A structure of labels.
+        leaves: A list of labels.
         num_classes: How many classes integers count, or None.
         inputs: The inputs of the batch.
 
@@ -94,7 +112,7 @@ def check_labels(labels, num_classes, inputs=None):
             of masks is unknown, which may hold the class alone; and, where reading
             them waits for no device, if one is out of range.
     """
-    for leaf in leaves_of(labels):
+    for leaf in leaves:
         if not is_integer(leaf):
             continue
         if num_classes is None:

@@ -16,7 +16,7 @@ import keras
 import numpy as np
 
 from keras_multimix import namespaces, runtime, tracing
-from keras_multimix.batches import dtype_of
+from keras_multimix.batches import needs_cast
 
 # Below that many numbers in a row dispatching costs more than memory traffic does.
 _LARGE_ROW = 1024
@@ -64,16 +64,28 @@ def interpolate(x, partners, coefficients, dtype, ops):
         `λ * x + (1 - λ) * source[rows]`, of shape `(B * K, ...)` and dtype `dtype`.
     """
     at_least_float32 = "float32" if dtype in ("float16", "bfloat16") else dtype
-    own = _cast(x, at_least_float32, ops)
-    source = partners.source
+    own, source, weights = (
+        _cast(x, at_least_float32, ops),
+        partners.source,
+        coefficients,
+    )
     source = own if source is x else _cast(source, at_least_float32, ops)
-    weights = _cast(coefficients, at_least_float32, ops)
+    weights = coefficients
+    if at_least_float32 != "float32":
+        weights = ops.cast(weights, at_least_float32)
     mixed = lerp(own, partners._replace(source=source), weights, ops)
     if coefficients.shape[1] > 1:
         num_rows, *sizes = ops.shape(x)
         # Not -1: where a size is 0 it could be anything.
         mixed = ops.reshape(mixed, (num_rows * coefficients.shape[1], *sizes))
-    return _cast(mixed, dtype, ops)
+    return mixed if dtype == at_least_float32 else ops.cast(mixed, dtype)
+
+
+def _cast(x, dtype, ops):
+    # Dispatching a cast that does nothing costs as much as mixing a small batch.
+    if ops is namespaces.numpy_ops:
+        return x if x.dtype == dtype else x.astype(dtype)
+    return ops.cast(x, dtype) if needs_cast(x, dtype, ops) else x
 
 
 def lerp(x, partners, weights, ops):
@@ -91,11 +103,13 @@ def lerp(x, partners, weights, ops):
     source, rows, runs = partners
     count = weights.shape[1]
     shape = (-1,) if count == 1 else (-1, count)
-    weights = ops.reshape(weights, shape + (1,) * (len(x.shape) - 1))
+    shape += (1,) * (len(x.shape) - 1)
     if ops is namespaces.keras_ops and keras.backend.backend() == "torch":
+        weights = weights.reshape(shape)
         if runs is not None and count == 1 and _fit_for_runs(x, source):
             return _lerp_in_runs(x, source, runs, weights)
         return _lerp_in_torch(x, source, rows, weights)
+    weights = ops.reshape(weights, shape)
     if ops is not namespaces.numpy_ops:
         if _is_large(x) and runtime.in_tensorflow_graph():
             return tracing.in_one_kernel(_formula)(x, source, rows, weights)
@@ -203,13 +217,3 @@ def box_sizes(coefficients, size, ops):
     return tuple(
         ops.cast(side * ops.cast(pixels, "float32") + 0.5, "int32") for pixels in size
     )
-
-
-def _cast(x, dtype, ops):
-    # Dispatching a cast that does nothing costs as much as mixing a small batch. An
-    # array among tensors it makes a tensor.
-    if dtype_of(x) == dtype and (
-        ops is namespaces.numpy_ops or not namespaces.is_array(x)
-    ):
-        return x
-    return ops.cast(x, dtype)

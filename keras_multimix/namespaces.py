@@ -144,7 +144,10 @@ def namespace_of(leaves):
     on_tensorflow = keras.backend.backend() == "tensorflow"
     if runtime.in_tf_data_or_foreign_graph():
         return keras_ops if on_tensorflow else tensorflow_ops()
-    if all(isinstance(leaf, (np.ndarray, np.generic)) for leaf in leaves):
+    for leaf in leaves:
+        if not isinstance(leaf, (np.ndarray, np.generic)):
+            break
+    else:
         return numpy_ops
     if on_tensorflow:
         return keras_ops

@@ -22,7 +22,7 @@ def to_numpy_or_none(x):
     Args:
         x: A number, an array, a tensor or a `keras.Variable`.
     """
-    if is_array(x) or isinstance(x, (bool, int, float)):
+    if isinstance(x, (np.ndarray, np.generic, bool, int, float)):
         return np.array(x)
     if isinstance(x, keras.Variable):
         x = x.value
@@ -30,17 +30,18 @@ def to_numpy_or_none(x):
     if backend == "torch" and hasattr(x, "is_meta"):
         traced = x.is_meta or runtime.torch_is_compiling()
         return None if traced else np.array(x.detach().cpu().numpy())
+    if backend == "jax":
+        import jax
+
+        if isinstance(x, jax.Array):
+            # Inside `jax.jit` every operation gives a tracer, even one on a constant.
+            traced = isinstance(jax.numpy.add(x, 0), jax.core.Tracer)
+            return None if traced else np.array(x)
     if is_tensorflow_tensor(x):
         import tensorflow as tf
 
         # In a graph, an eager tensor or a variable is read when the graph runs.
         return np.array(x.numpy()) if tf.executing_eagerly() else None
-    if backend == "jax":
-        import jax
-
-        # Inside `jax.jit` every operation gives a tracer, even one on a constant.
-        traced = isinstance(jax.numpy.add(x, 0), jax.core.Tracer)
-        return None if traced else np.array(x)
     return None
 
 
@@ -79,6 +80,20 @@ def constant(array, ops):
         # Keras looks at the array's dtype, where PyTorch's compiler stops.
         array = torch.as_tensor(array)
     return ops.convert_to_tensor(array)
+
+
+def eager_torch_device(x):
+    """Returns the device of a tensor of PyTorch that nothing traces, or None."""
+    if keras.backend.backend() != "torch" or runtime.torch_is_compiling():
+        return None
+    return getattr(x, "device", None) if hasattr(x, "is_meta") else None
+
+
+def on_device(arrays, device):
+    """Returns a dict of NumPy arrays as tensors on a device of PyTorch."""
+    import torch
+
+    return {key: torch.as_tensor(arrays[key], device=device) for key in arrays}
 
 
 def switch(index, branches, ops):
@@ -134,14 +149,3 @@ def in_one_kernel(function):
     if on_metal or not tf.test.is_built_with_xla():
         return call
     return tf.function(call, jit_compile=True, autograph=False)
-
-
-def in_jit_without_state(variable):
-    """Whether a count in `variable` would be lost: in `jax.jit`, outside of Keras.
-
-    Keras hands its compiled steps their variables through a `StatelessScope`;
-    assigning to one in any other traced function would leak a tracer.
-    """
-    if keras.backend.backend() != "jax" or to_numpy_or_none(variable) is not None:
-        return False
-    return not runtime.in_stateless_scope()

@@ -27,7 +27,7 @@ def test_integers_become_one_hot(shape, expected_shape, dtype):
     expected = np.eye(3, dtype="float32")[flat]
     assert labels.encoded_shape(classes, 3) == expected_shape
     for ops in (namespaces.numpy_ops, keras.ops, namespaces.tensorflow_ops()):
-        got = labels.encode(ops.convert_to_tensor(classes), 3, ops)
+        got, _ = labels.encode(ops.convert_to_tensor(classes), 3, ops)
         np.testing.assert_array_equal(in_numpy(got), expected)
 
 
@@ -48,18 +48,20 @@ def test_masks_keep_an_axis_that_is_their_images_width(
     given = keras.KerasTensor(shape, dtype="uint8")
     assert labels.encoded_shape(given, 3, inputs) == expected_shape
     if None not in shape:
-        got = labels.encode(np.zeros(shape, "uint8"), 3, namespaces.numpy_ops, inputs)
+        zeros, ops = np.zeros(shape, "uint8"), namespaces.numpy_ops
+        got, _ = labels.encode(zeros, 3, ops, inputs)
         assert got.shape == expected_shape
 
 
 def test_masks_that_may_end_in_a_channel_are_refused():
     masks = keras.KerasTensor((4, 2, 2, None), dtype="uint8")
     with pytest.raises(ValueError, match="ensure_shape"):
-        labels.check_labels(masks, 3, keras.KerasTensor((4, 2, 2, 3)))
+        labels.check_labels([masks], 3, keras.KerasTensor((4, 2, 2, 3)))
     # Masks without a channel, and sequences, may have any length.
     for shape in ((4, 2, None), (4, None)):
         inputs = keras.KerasTensor((*shape, 3))
-        labels.check_labels(keras.KerasTensor(shape, dtype="uint8"), 3, inputs)
+        symbolic = keras.KerasTensor(shape, dtype="uint8")
+        labels.check_labels([symbolic], 3, inputs)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +70,7 @@ def test_masks_that_may_end_in_a_channel_are_refused():
 )
 def test_other_labels_keep_their_values_at_least_in_single(dtype, expected):
     values = np.array([[0, 1], [1, 1]]).astype(dtype)
-    got = labels.encode(values, None, namespaces.numpy_ops)
+    got, dtype = labels.encode(values, None, namespaces.numpy_ops)
     assert got.dtype == expected
     np.testing.assert_array_equal(got, values.astype(expected))
 
@@ -90,7 +92,7 @@ def test_labels_without_one_class_per_row_are_refused(values):
 
 def test_integer_labels_need_num_classes():
     with pytest.raises(ValueError, match="num_classes") as error:
-        labels.check_labels(np.array([0, 1]), None)
+        labels.check_labels([np.array([0, 1])], None)
     assert "MixupModel" in str(error.value)
 
 
@@ -98,4 +100,4 @@ def test_integer_labels_need_num_classes():
 def test_labels_out_of_range_are_refused_where_looking_is_free(values):
     for convert in (np.array, keras.ops.convert_to_tensor):
         with pytest.raises(ValueError, match="class indices from 0 to 2"):
-            labels.check_labels(convert(values), 3)
+            labels.check_labels([convert(values)], 3)

@@ -21,7 +21,7 @@ class _Block(NamedTuple):
         key: All that they depend on but the step.
         first: The first step.
         count: How many steps there are.
-        drawn: A dict of NumPy arrays; axis 0 of each counts the steps.
+        drawn: A dict of arrays; axis 0 of each counts the steps.
     """
 
     key: Any
@@ -57,7 +57,7 @@ class DrawsAhead:
                 tuple, that returns a dict of arrays; axis 0 of each counts the steps.
 
         Returns:
-            A dict of NumPy arrays. They must not be written to.
+            A dict of arrays. They must not be written to.
         """
         first, second, step = state.tolist()
         key = (first, second, key)
@@ -68,7 +68,7 @@ class DrawsAhead:
             count = min(
                 2 * block.count if follows else 1,
                 _MOST_STEPS,
-                max(1, _MOST_WORDS // num_words),
+                max(1, _MOST_WORDS // max(1, num_words)),
                 _LAST_STEP - step + 1,
             )
             steps = np.arange(step, step + count, dtype="int64").astype("int32")

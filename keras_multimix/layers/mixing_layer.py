@@ -129,7 +129,7 @@ class MixingLayer(keras.layers.Layer):
         # Integer labels need `num_classes` only where they are mixed.
         self.check(batch, batch)
         ops = self._namespace(batch.leaves, step)
-        random_state.check_step(self.random_state, step, self._home)
+        random_state.check_step(step, self._home)
         drawn = self._draw(batch, batch, step, ops)
         # The caller may write to it; the layer keeps what it has drawn.
         return {key: ops.copy(value) for key, value in drawn.items()}
@@ -245,7 +245,7 @@ class MixingLayer(keras.layers.Layer):
     # Inside -------------------------------------------------------------------
 
     def _mixture(self, batch, step, ops, partners=None):
-        random_state.check_step(self.random_state, step, self._home)
+        random_state.check_step(step, self._home)
         drawn = self._draw(batch, batch, step, ops)
         return Mixture(self, batch, drawn, ops, partners=partners)
 
@@ -266,8 +266,8 @@ class MixingLayer(keras.layers.Layer):
 
     def _validate(self, batch):
         batches.check_batch(batch)
-        encoded = (batch.labels, batch.masks)
-        labels.check_labels(encoded, self.num_classes, batch.inputs)
+        _, label_leaves, masks, _ = batch.part_leaves
+        labels.check_labels(label_leaves + masks, self.num_classes, batch.inputs)
         self.check(batch, batch)
 
     # Keras --------------------------------------------------------------------

@@ -5,7 +5,7 @@ import functools
 
 from keras_multimix import batches, labels, mixing, namespaces, runtime
 from keras_multimix.batches import map_leaves
-from keras_multimix.layers.shapes import input_dtype, num_pairs
+from keras_multimix.layers.shapes import num_pairs
 from keras_multimix.mixing import Partners
 from keras_multimix.paired_labels import PairedLabels
 from keras_multimix.pairing.fixed import Given
@@ -40,7 +40,9 @@ class Mixture:
         self._layer, self._batch, self._ops = layer, batch, ops
         self._partners, self._features = partners, features
         self._given = Given() if chosen else None
-        self._num_rows = ops.shape(batch.input_leaves[0])[0]
+        first = batch.input_leaves[0]
+        rows = first.shape[0]  # asking `ops` takes longer
+        self._num_rows = ops.shape(first)[0] if rows is None else rows
         self._num_pairs = self._num_rows
         self._transformation = transformation
         if layer.keep_batch_size:
@@ -76,7 +78,7 @@ class Mixture:
 
     def batch(self):
         """Returns the mixed batch, in the structure of the caller's."""
-        return self._by_layer(self._batch_by)
+        return self._layer.by_choice(self._batch_by, self._transformation, self._ops)
 
     def inputs(self, structure, partner_structure=None):
         """Returns inputs, or what a hidden layer made of them, mixed.
@@ -88,11 +90,12 @@ class Mixture:
         """
         structures = (structure, partner_structure)
         structures = structures[: 1 if partner_structure is None else 2]
-        return self._by_layer(
-            lambda layer: map_leaves(
-                functools.partial(self._mix_input, layer), *structures
-            )
-        )
+
+        def mix(layer):
+            mix_input = functools.partial(self._mix_input, layer, self._locator(layer))
+            return map_leaves(mix_input, *structures)
+
+        return self._by_layer(mix)
 
     def pairs(self):
         """Returns the labels and weights of the mixed rows, as `PairedLabels`."""
@@ -125,9 +128,10 @@ class Mixture:
             both.append(self._partners.parts)
         inputs, label_parts, masks, sample_weight = zip(*both, strict=True)
         weights = self._label_coefficients(layer)
-        mix_input = functools.partial(self._mix_input, layer)
-        mix_label = functools.partial(self._mix_label, layer, weights)
-        mix_weight = functools.partial(self._mix_weight, layer, weights)
+        locate = self._locator(layer)
+        mix_input = functools.partial(self._mix_input, layer, locate)
+        mix_label = functools.partial(self._mix_label, layer, locate, weights)
+        mix_weight = functools.partial(self._mix_weight, locate, weights)
         return self._batch.pack(
             map_leaves(mix_input, *inputs),
             map_leaves(mix_label, *label_parts),
@@ -135,29 +139,27 @@ class Mixture:
             map_leaves(mix_weight, *sample_weight),
         )
 
-    def _mix_input(self, layer, leaf, partner_leaf=None):
-        own, partners = self._located(layer, leaf, partner_leaf)
-        dtype = input_dtype(layer, leaf)
+    def _mix_input(self, layer, locate, leaf, partner_leaf=None):
+        own, partners = locate(leaf, partner_leaf)
+        dtype = batches.dtype_of(leaf)
+        if "int" in dtype or dtype == "bool":
+            dtype = layer.compute_dtype
         return layer.mix_rows(own, partners, self._transformation, dtype, self._ops)
 
-    def _mix_label(self, layer, weights, leaf, partner_leaf=None):
-        ops = self._ops
-        own, partners = self._located(layer, leaf, partner_leaf)
-        encoded = labels.encode(own, layer.num_classes, ops, self._batch.inputs)
-        if partners.source is own:
-            source = encoded
-        else:
-            source = labels.encode(
-                partners.source, layer.num_classes, ops, self._batch.inputs
-            )
+    def _mix_label(self, layer, locate, weights, leaf, partner_leaf=None):
+        ops, inputs = self._ops, self._batch.inputs
+        own, partners = locate(leaf, partner_leaf)
+        encoded, dtype = labels.encode(own, layer.num_classes, ops, inputs)
+        source = encoded
+        if partners.source is not own:
+            source, _ = labels.encode(partners.source, layer.num_classes, ops, inputs)
         partners = partners._replace(source=source)
-        dtype = labels.mixed_dtype(encoded)
         if layer.is_spatial(leaf, self._batch):
             return layer.mix_rows(encoded, partners, self._transformation, dtype, ops)
         return mixing.interpolate(encoded, partners, weights, dtype, ops)
 
-    def _mix_weight(self, layer, weights, leaf, partner_leaf=None):
-        own, partners = self._located(layer, leaf, partner_leaf)
+    def _mix_weight(self, locate, weights, leaf, partner_leaf=None):
+        own, partners = locate(leaf, partner_leaf)
         dtype = labels.mixed_dtype(leaf)
         return mixing.interpolate(own, partners, weights, dtype, self._ops)
 
@@ -222,18 +224,28 @@ class Mixture:
             return leaf
         return leaf[: self._num_pairs]
 
-    def _located(self, layer, leaf, partner_leaf):
-        """Returns the rows of a tensor that are mixed, and their `Partners`."""
-        if partner_leaf is not None:
-            return self._own(leaf), Partners(self._own(partner_leaf))
-        pairing = self._given or layer.resolved_pairing
-        own = self._own(leaf)
-        if self._takes_first(pairing):
-            return own, Partners(self._partner_rows(layer, leaf))
-        runs = None
-        if not layer.keep_batch_size and isinstance(self._num_rows, int):
-            runs = pairing.runs(self._num_rows)
-        return own, Partners(leaf, self._transformation["partner"], runs)
+    def _locator(self, layer):
+        """Returns a function that finds the rows of a tensor, and their `Partners`.
+
+        It takes a tensor and, where the partners came in one of their own, that.
+        """
+        pairing, rows = self._pairing(layer), self._transformation["partner"]
+        takes_first, runs = self._takes_first(pairing), None
+        if self._ops is namespaces.keras_ops and isinstance(self._num_rows, int):
+            runs = None if layer.keep_batch_size else pairing.runs(self._num_rows)
+
+        def locate(leaf, partner_leaf):
+            own = self._own(leaf)
+            if partner_leaf is not None:
+                return own, Partners(self._own(partner_leaf))
+            if takes_first:
+                return own, Partners(self._partner_rows(layer, leaf))
+            return own, Partners(leaf, rows, runs)
+
+        return locate
+
+    def _pairing(self, layer):
+        return self._given or layer.resolved_pairing
 
     def _takes_first(self, pairing):
         """Whether the partners' rows are taken before they are mixed."""
@@ -252,6 +264,6 @@ class Mixture:
         """Returns the partners' rows of a tensor, in the order of the pairs."""
         if self._partners is not None:  # they follow the batch's own
             return leaf[self._num_rows :][: self._num_pairs]
-        pairing = self._given or layer.resolved_pairing
-        taken = pairing.take(leaf, self._transformation["partner"], self._ops)
+        rows = self._transformation["partner"]
+        taken = self._pairing(layer).take(leaf, rows, self._ops)
         return taken[: self._num_pairs] if self._layer.keep_batch_size else taken

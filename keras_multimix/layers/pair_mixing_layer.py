@@ -122,7 +122,8 @@ class PairMixingLayer(MixingLayer):
 
     def check(self, batch, mixed):
         """Refuses a batch whose rows the pairing cannot pair."""
-        self._pairing.check(batch)
+        if self._pairing.reads_batch:
+            self._pairing.check(batch)
 
     # What a mixing layer says --------------------------------------------------
 
@@ -143,13 +144,18 @@ class PairMixingLayer(MixingLayer):
 
     def draw(self, batch, mixed, state, ops):
         """Returns a transformation: partners, coefficients and what else it needs."""
-        num_rows = ops.shape(batch.input_leaves[0])[0]
+        leaf, device = batch.input_leaves[0], None
+        num_rows = leaf.shape[0]
+        if num_rows is None:
+            num_rows = ops.shape(leaf)[0]
         size = self.mixed_size(mixed, ops)
-        if namespaces.is_array(state) and all(
-            isinstance(count, int) for count in (num_rows, *size)
-        ):
-            drawn = self._draw_on_host(state, num_rows, size)
-            drawn = {key: tracing.convert_to(drawn[key], ops) for key in drawn}
+        static = {type(count) for count in (num_rows, *size)} == {int}
+        if static and isinstance(state, np.ndarray):
+            if ops is namespaces.keras_ops:
+                device = tracing.eager_torch_device(leaf)
+            drawn = self._draw_on_host(state, num_rows, size, device)
+            if ops is not namespaces.numpy_ops and device is None:
+                drawn = {key: tracing.constant(drawn[key], ops) for key in drawn}
         else:
             state = tracing.convert_to(state, ops)
             rows = ops.arange(num_rows, dtype="int32")
@@ -162,18 +168,20 @@ class PairMixingLayer(MixingLayer):
         partners = pairing.partners_in(batch, words, num_rows, ops)
         return {"partner": partners, **drawn}
 
-    def _draw_on_host(self, state, num_rows, size):
+    def _draw_on_host(self, state, num_rows, size, device):
         """Draws in NumPy: a few hundred numbers, wherever none of them is traced."""
         ops, table = namespaces.numpy_ops, self._quantiles
 
         def sample(steps_state):
             rows = np.arange(num_rows, dtype="int32")
             rows = np.broadcast_to(rows, (len(steps_state[2]), num_rows))
-            return self._sample(steps_state, rows, table, size, ops)
+            drawn = self._sample(steps_state, rows, table, size, ops)
+            return drawn if device is None else tracing.on_device(drawn, device)
 
         num_words = num_rows * (1 + len(size) + self.num_interpolations)
         law = (self._alpha, self.num_interpolations, self.sampling, self._pairing)
-        return self._draws.at(state, (num_rows, size, law), num_words, sample)
+        key = (num_rows, size, law, device)
+        return self._draws.at(state, key, num_words, sample)
 
     def _sample(self, state, rows, table, size, ops):
         """Draws for some rows, from nothing but its arguments and the layer's own."""

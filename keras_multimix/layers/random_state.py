@@ -2,6 +2,7 @@
 
 import threading
 
+import keras
 import numpy as np
 from keras import ops as keras_ops
 
@@ -40,16 +41,22 @@ def state_at(variable, step):
         ValueError: If `step` is no integer in [0, 2 ** 31), or if it is missing
             where calls cannot be counted.
     """
-    state = _count(variable) if step is None else _with_step(variable, step)
     replica = runtime.replica_index()
+    if step is not None:
+        state = _with_step(variable, step)
+    elif runtime.in_tf_data_or_foreign_graph():
+        state = _count_in_pipeline(variable)
+    else:
+        state = _count_on_host(variable)
+        if state is None:
+            state = _count_in_trace(variable)
     return state if replica is None else _with_replica(state, replica)
 
 
-def check_step(variable, step, home):
-    """Raises the ValueErrors of `state_at` without counting anything.
+def check_step(step, home):
+    """Refuses a step that is none, and a missing one in a worker process.
 
     Args:
-        variable: The layer's state.
         step: What the caller passed.
         home: The process in which the layer was made.
     """
@@ -63,13 +70,6 @@ def check_step(variable, step, home):
                 received="a call in a worker of a data loader",
                 fix="pass `step=local_count * num_workers + worker_id`, or mix the "
                 "batches that come out of the loader",
-            )
-        if tracing.in_jit_without_state(variable):
-            raise invalid(
-                "call without `step`",
-                expected="a step: inside `jax.jit` a layer cannot count its calls",
-                received="a call traced by JAX outside of a Keras state scope",
-                fix="pass the training step, `layer(x, y, step=step)`",
             )
         return
     value = tracing.to_numpy_or_none(step) if namespaces.is_tensor(step) else step
@@ -133,16 +133,25 @@ def _with_replica(state, replica):
     return ops.bitwise_xor(tracing.convert_to(state, ops), folded)
 
 
-def _count(variable):
-    if runtime.in_tf_data_or_foreign_graph():
-        import tensorflow as tf
+def _count_in_pipeline(variable):
+    import tensorflow as tf
 
-        # Such a graph counts on the host, one thread at a time.
-        state = tf.numpy_function(lambda: _count_on_host(variable), [], tf.int32)
-        state.set_shape((3,))
-        return state
-    if tracing.to_numpy_or_none(variable) is not None:
-        return _count_on_host(variable)
+    # Such a graph counts on the host, one thread at a time.
+    state = tf.numpy_function(lambda: _count_on_host(variable), [], tf.int32)
+    state.set_shape((3,))
+    return state
+
+
+def _count_in_trace(variable):
+    if keras.backend.backend() == "jax" and not runtime.in_stateless_scope():
+        # Keras hands its compiled steps their variables through a `StatelessScope`;
+        # assigning to one in any other traced function would leak a tracer.
+        raise invalid(
+            "call without `step`",
+            expected="a step: inside `jax.jit` a layer cannot count its calls",
+            received="a call traced by JAX outside of a Keras state scope",
+            fix="pass the training step, `layer(x, y, step=step)`",
+        )
     # Adding gives a new tensor; assigning may write into the variable's own.
     state = keras_ops.convert_to_tensor(variable) + 0
     variable.assign(state + tracing.constant(_ONE_CALL, keras_ops))
@@ -150,7 +159,9 @@ def _count(variable):
 
 
 def _count_on_host(variable):
+    """Returns the state and counts, or returns None while it is traced."""
     with _COUNTING:
         state = tracing.to_numpy_or_none(variable)
-        variable.assign(state + _ONE_CALL)
+        if state is not None:
+            variable.assign(state + _ONE_CALL)
     return state

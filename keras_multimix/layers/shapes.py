@@ -20,12 +20,6 @@ def num_pairs(layer, num_rows, ops=None):
     return max(1, pairs) if isinstance(pairs, int) else ops.maximum(pairs, 1)
 
 
-def input_dtype(layer, leaf):
-    """Returns the dtype of a mixed input: a float's own, or the layer's."""
-    dtype = batches.dtype_of(leaf)
-    return layer.compute_dtype if "int" in dtype or dtype == "bool" else dtype
-
-
 def output_spec(layer, batch):
     """Returns the symbolic batch that mixing a symbolic one gives.
 
@@ -41,7 +35,9 @@ def output_spec(layer, batch):
         return keras.KerasTensor((rows, *sizes), dtype=dtype)
 
     def spec_input(leaf):
-        return spec(leaf, leaf.shape[1:], input_dtype(layer, leaf))
+        dtype = batches.dtype_of(leaf)
+        whole = "int" in dtype or dtype == "bool"
+        return spec(leaf, leaf.shape[1:], layer.compute_dtype if whole else dtype)
 
     def spec_label(leaf):
         shape = labels.encoded_shape(leaf, layer.num_classes, batch.inputs)
