@@ -243,9 +243,21 @@ _PART_NAMES = ("inputs", "labels", "segmentation masks", "sample weights")
 _ID_DTYPES = ("int32", "int64", "uint32", "uint64")
 
 
+def _is_plain(leaf):
+    """Whether a glance tells that a leaf can be mixed, as with nearly all of them."""
+    if type(leaf) is np.ndarray:
+        return leaf.dtype in _NUMPY_NAMES and leaf.ndim > 0
+    if keras.backend.backend() != "torch":
+        return False
+    import torch
+
+    plain = type(leaf) is torch.Tensor and leaf.layout is torch.strided
+    return plain and not leaf.is_nested and leaf.dim() > 0
+
+
 def _check_array(name, leaf):
-    if type(leaf) is np.ndarray and leaf.dtype.kind in "fiubc" and leaf.ndim:
-        return  # by far the most frequent
+    if _is_plain(leaf):
+        return
     kind = type(leaf).__name__
     sparse = bool(getattr(leaf, "sparse", False)) or getattr(leaf, "is_sparse", False)
     if (

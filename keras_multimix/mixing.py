@@ -9,6 +9,7 @@ alone costs up to five passes where every operation writes a tensor of its own, 
 `lerp` goes the shortest way that each backend has.
 """
 
+import functools
 import math
 from typing import Any, NamedTuple
 
@@ -73,7 +74,8 @@ def interpolate(x, partners, coefficients, dtype, ops):
     weights = coefficients
     if at_least_float32 != "float32":
         weights = ops.cast(weights, at_least_float32)
-    mixed = lerp(own, partners._replace(source=source), weights, ops)
+    partners = Partners(source, partners.rows, partners.runs)
+    mixed = lerp(own, partners, weights, ops)
     if coefficients.shape[1] > 1:
         num_rows, *sizes = ops.shape(x)
         # Not -1: where a size is 0 it could be anything.
@@ -112,7 +114,7 @@ def lerp(x, partners, weights, ops):
     weights = ops.reshape(weights, shape)
     if ops is not namespaces.numpy_ops:
         if _is_large(x) and runtime.in_tensorflow_graph():
-            return tracing.in_one_kernel(_formula)(x, source, rows, weights)
+            return _formula_in_one_kernel()(x, source, rows, weights)
         return _formula(x, source, rows, weights, ops)
     if rows is not None:
         source = source[rows]
@@ -130,6 +132,11 @@ def _formula(x, source, rows, weights, ops):
     if len(weights.shape) > len(x.shape):
         x, source = x[:, None], source[:, None]
     return weights * x + (1.0 - weights) * source
+
+
+@functools.cache
+def _formula_in_one_kernel():
+    return tracing.in_one_kernel(_formula)
 
 
 def _lerp_in_torch(x, source, rows, weights):

@@ -5,7 +5,6 @@ NumPy, which costs less than dispatching a hundred small operations, and inside 
 compiled function they are part of its graph.
 """
 
-import functools
 import sys
 
 import keras
@@ -43,6 +42,26 @@ def to_numpy_or_none(x):
         # In a graph, an eager tensor or a variable is read when the graph runs.
         return np.array(x.numpy()) if tf.executing_eagerly() else None
     return None
+
+
+def assign_on_host(variable, array):
+    """Assigns a NumPy array to a variable, outside of everything that is traced.
+
+    `keras.Variable.assign` does the same with checks that take longer than a draw.
+
+    Args:
+        variable: A `keras.Variable` that does not require gradients.
+        array: Its new value, of its shape and dtype.
+    """
+    backend = keras.backend.backend()
+    if backend == "jax" or runtime.in_stateless_scope():
+        variable.assign(array)
+    elif backend == "torch":
+        import torch
+
+        variable.value.copy_(torch.from_numpy(array))
+    else:
+        variable.value.assign(array)
 
 
 def to_numpy_if_on_host(x):
@@ -126,12 +145,12 @@ def switch(index, branches, ops):
     )
 
 
-@functools.cache
 def in_one_kernel(function):
     """Returns a function of tensors that TensorFlow's graphs run as one operation.
 
     By themselves they run one operation after another, and write every tensor between.
-    It is traced, and compiled by XLA, once for each shape that it meets.
+    What is returned is traced, and compiled by XLA, once for each shape that it meets,
+    so that callers keep it.
 
     Args:
         function: A function of tensors and, last, their namespace.

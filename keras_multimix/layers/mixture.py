@@ -153,7 +153,7 @@ class Mixture:
         source = encoded
         if partners.source is not own:
             source, _ = labels.encode(partners.source, layer.num_classes, ops, inputs)
-        partners = partners._replace(source=source)
+        partners = Partners(source, partners.rows, partners.runs)
         if layer.is_spatial(leaf, self._batch):
             return layer.mix_rows(encoded, partners, self._transformation, dtype, ops)
         return mixing.interpolate(encoded, partners, weights, dtype, ops)

@@ -3,7 +3,14 @@
 import keras
 import numpy as np
 
-from keras_multimix import coefficients, labels, namespaces, randomness, tracing
+from keras_multimix import (
+    coefficients,
+    labels,
+    namespaces,
+    randomness,
+    runtime,
+    tracing,
+)
 from keras_multimix import pairing as pairings
 from keras_multimix.arguments import (
     check_alpha,
@@ -159,7 +166,7 @@ class PairMixingLayer(MixingLayer):
         else:
             state = tracing.convert_to(state, ops)
             rows = ops.arange(num_rows, dtype="int32")
-            drawn = self._sample(state, rows, self._table(ops), size, ops)
+            drawn = self._draw_in_graph(state, rows, size, ops)
         pairing = self.resolved_pairing
         if not pairing.reads_batch:
             return drawn
@@ -179,9 +186,25 @@ class PairMixingLayer(MixingLayer):
             return drawn if device is None else tracing.on_device(drawn, device)
 
         num_words = num_rows * (1 + len(size) + self.num_interpolations)
-        law = (self._alpha, self.num_interpolations, self.sampling, self._pairing)
-        key = (num_rows, size, law, device)
+        key = (num_rows, size, self._alpha, self._law, device)
         return self._draws.at(state, key, num_words, sample)
+
+    def _draw_in_graph(self, state, rows, size, ops):
+        """Draws with tensors, in TensorFlow's graphs as one kernel.
+
+        It runs and is traced as one operation, and not as two hundred small ones.
+        """
+        table, static = self._table(ops), all(type(pixels) is int for pixels in size)
+        if table is None or not static or not runtime.in_tensorflow_graph():
+            return self._sample(state, rows, table, size, ops)
+        key, kernels = (size, self._law), self._draws.kernels
+        if key not in kernels:
+
+            def sample(state, rows, table, ops):
+                return self._sample(state, rows, table, size, ops)
+
+            kernels[key] = tracing.in_one_kernel(sample)
+        return kernels[key](state, rows, tracing.constant(table, ops))
 
     def _sample(self, state, rows, table, size, ops):
         """Draws for some rows, from nothing but its arguments and the layer's own."""
@@ -196,6 +219,11 @@ class PairMixingLayer(MixingLayer):
             return {_WORDS: words[stream], **drawn}
         words = {stream: words[stream] for stream in own}
         return {"partner": pairing.partners(rows, words, num_rows, ops), **drawn}
+
+    @property
+    def _law(self):
+        """What a draw depends on beside α, the state and the shapes."""
+        return self.num_interpolations, self.sampling, self._pairing
 
     # An α that changes ---------------------------------------------------------
 

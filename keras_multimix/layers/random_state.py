@@ -95,7 +95,7 @@ def take_back(variable, state):
     with _COUNTING:
         now = tracing.to_numpy_or_none(variable)
         if now is not None and now[2] == (state + _ONE_CALL)[2]:
-            variable.assign(now - _ONE_CALL)
+            tracing.assign_on_host(variable, now - _ONE_CALL)
 
 
 def _check_traced_step(step):
@@ -163,5 +163,5 @@ def _count_on_host(variable):
     with _COUNTING:
         state = tracing.to_numpy_or_none(variable)
         if state is not None:
-            variable.assign(state + _ONE_CALL)
+            tracing.assign_on_host(variable, state + _ONE_CALL)
     return state
