@@ -210,7 +210,7 @@ class PairMixingLayer(MixingLayer):
         """Draws for some rows, from nothing but its arguments and the layer's own."""
         num_rows, pairing = ops.shape(rows)[-1], self.resolved_pairing
         own = pairing.positions(rows, ops)
-        ids = pairing.draw_ids(rows, num_rows, ops)
+        ids = self._pairing.draw_ids(rows, num_rows, ops)
         positions = own | self.positions(ids, ops)
         words = randomness.words_of_streams(state, positions, ops)
         drawn = self.mixture_of(words, table, size, ops)
