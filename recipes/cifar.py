@@ -12,9 +12,15 @@ errs as often as plain training or more, with a lower likelihood loss and a far 
 calibration; multi-mix errs less than mixup, as many fresh pairs still less.
 """
 
-from recipes.ablation import ABLATION
-from recipes.methods import IMAGE_METHODS, Method, add_options, epochs_of, summaries
-from recipes.options import (
+from recipes.parts.ablation import ABLATION
+from recipes.shared.methods import (
+    IMAGE_METHODS,
+    Method,
+    add_options,
+    epochs_of,
+    summaries,
+)
+from recipes.shared.options import (
     add_tfds_option,
     integer_from,
     number_from,
@@ -22,7 +28,7 @@ from recipes.options import (
     option_parser,
     parse,
 )
-from recipes.runner import run_all, select_backend
+from recipes.shared.runner import run_all, select_backend
 
 DESCRIPTION = """\
 Trains residual networks on CIFAR with plain training, mixup, multi-mix, CutMix and
@@ -199,8 +205,8 @@ def fit(split, labels, run, options, on_epoch_end):
     import keras
 
     from recipes.datasets.batches import crop_and_flip
-    from recipes.optimizers import sgd
-    from recipes.training import train_classifier
+    from recipes.shared.optimizers import sgd
+    from recipes.shared.training import train_classifier
 
     method = CIFAR_METHODS[run.method]
     keras.utils.set_random_seed(run.seed)
@@ -226,7 +232,7 @@ def fit(split, labels, run, options, on_epoch_end):
 
 def train(run, options, on_epoch_end):
     """One run; returns its record."""
-    from recipes import robustness
+    from recipes.parts import robustness
 
     split, labels = load_data(options, run.seed)
     network, measured = fit(split, labels, run, options, on_epoch_end)
@@ -266,7 +272,7 @@ def main(arguments=None):
 
 def report_and_draw(records, options):
     """Prints the tables and draws the figures."""
-    from recipes import report
+    from recipes.shared import report
 
     title = (
         f"{options.network}, {options.epochs} epochs, α = {options.alpha:g}, "

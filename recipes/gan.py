@@ -8,8 +8,14 @@
 An epoch is 100 iterations. What it gives stands in recipes/README.md.
 """
 
-from recipes.options import integer_from, number_from, one_of, option_parser, parse
-from recipes.runner import run_all, select_backend
+from recipes.shared.options import (
+    integer_from,
+    number_from,
+    one_of,
+    option_parser,
+    parse,
+)
+from recipes.shared.runner import run_all, select_backend
 
 DESCRIPTION = """\
 Trains a GAN and mixup's GAN, whose discriminator tells how real a mixture of a real and
@@ -111,7 +117,7 @@ def train(run, options, on_epoch_end):
     import keras
 
     from keras_multimix import MixupGAN
-    from recipes import gan_samples
+    from recipes.parts import gan_samples
 
     name, changes = settings(options)[run.dataset]
     options = argparse.Namespace(**{**vars(options), **changes})
@@ -157,7 +163,7 @@ def main(arguments=None):
 
 def report_and_draw(records, options):
     """Prints the table and draws the samples."""
-    from recipes import gan_report
+    from recipes.parts import gan_report
 
     iterations = options.epochs * ITERATIONS
     title = (

@@ -12,9 +12,9 @@ A step of multi-mix and of its control has K times the rows, which memory has to
 
 import math
 
-from recipes.methods import IMAGE_METHODS, add_options, epochs_of, summaries
-from recipes.options import integer_from, number_from, option_parser, parse
-from recipes.runner import run_all, select_backend
+from recipes.shared.methods import IMAGE_METHODS, add_options, epochs_of, summaries
+from recipes.shared.options import integer_from, number_from, option_parser, parse
+from recipes.shared.runner import run_all, select_backend
 
 DESCRIPTION = """\
 Trains a ResNet-50 or ResNet-101 on ImageNet or a folder of images with plain training,
@@ -86,7 +86,7 @@ def parse_options(arguments=None):
 
 def learning_rates(options, epochs, steps_per_epoch):
     """The schedule of a run: a linear rise, then three falls to a tenth."""
-    from recipes.optimizers import steps_down
+    from recipes.shared.optimizers import steps_down
 
     # By the epochs asked for: a control that trains longer keeps the shape.
     drops = _DROPS_OF_200 if options.epochs == 200 else _DROPS
@@ -122,10 +122,10 @@ def _fit(run, images, options, on_epoch_end):
 
     from keras_multimix import MixupModel
     from recipes.datasets import image_streams
-    from recipes.methods import build_mixer
     from recipes.networks import resnet
-    from recipes.optimizers import SGDWithL2
-    from recipes.streamed_curve import StreamedCurve
+    from recipes.parts.streamed_curve import StreamedCurve
+    from recipes.shared.methods import build_mixer
+    from recipes.shared.optimizers import SGDWithL2
 
     method = IMAGE_METHODS[run.method]
     epochs = epochs_of(method, options)
@@ -178,7 +178,7 @@ def main(arguments=None):
 
 def report_and_draw(records, options):
     """Prints the tables and draws the figures."""
-    from recipes import report
+    from recipes.shared import report
 
     title = (
         f"{options.network}, {options.epochs} epochs, α = {options.alpha:g}, "

@@ -12,8 +12,8 @@ import argparse
 import json
 from pathlib import Path
 
-from recipes import report
-from recipes.results import with_nan
+from recipes.shared import report
+from recipes.shared.results import with_nan
 
 _KNOWN = {
     each[0]: each

@@ -10,9 +10,9 @@ of the gradient that each of them has. What to expect: differences between the k
 partners are smaller than those between seeds.
 """
 
-from recipes.methods import IMAGE_METHODS, add_options, epochs_of, summaries
-from recipes.options import integer_from, option_parser, parse
-from recipes.runner import run_all, select_backend
+from recipes.shared.methods import IMAGE_METHODS, add_options, epochs_of, summaries
+from recipes.shared.options import integer_from, option_parser, parse
+from recipes.shared.runner import run_all, select_backend
 
 DESCRIPTION = """\
 Trains a small convolutional net on small images with mixup: partners from a shuffled
@@ -64,8 +64,8 @@ def train(run, options, on_epoch_end):
 
     from recipes.datasets import small_images
     from recipes.networks import small_conv
-    from recipes.optimizers import adam_cosine
-    from recipes.training import train_classifier
+    from recipes.shared.optimizers import adam_cosine
+    from recipes.shared.training import train_classifier
 
     split = small_images.load_split(
         run.dataset, options.data_dir, run.seed, options.train_size
@@ -98,7 +98,7 @@ def main(arguments=None):
 
 def report_and_draw(records, options):
     """Prints the tables and draws the figures."""
-    from recipes import report
+    from recipes.shared import report
 
     title = (
         f"{options.epochs} epochs, α = {options.alpha:g}, "

@@ -9,9 +9,9 @@ epochs without it, all as in the mixup paper. What to expect of the preset `quic
 narrow LeNet on 1229 clips: the table in recipes/README.md.
 """
 
-from recipes.methods import IMAGE_METHODS, add_options, epochs_of, summaries
-from recipes.options import add_tfds_option, integer_from, option_parser, parse
-from recipes.runner import run_all, select_backend
+from recipes.shared.methods import IMAGE_METHODS, add_options, epochs_of, summaries
+from recipes.shared.options import add_tfds_option, integer_from, option_parser, parse
+from recipes.shared.runner import run_all, select_backend
 
 DESCRIPTION = """\
 Trains a LeNet or a VGG-11 to tell spoken words apart and compares plain training,
@@ -111,8 +111,8 @@ def train(run, split, options, on_epoch_end):
     """One run; returns its record."""
     import keras
 
-    from recipes.optimizers import adam
-    from recipes.training import train_classifier
+    from recipes.shared.optimizers import adam
+    from recipes.shared.training import train_classifier
 
     keras.utils.set_random_seed(run.seed)
     return train_classifier(
@@ -157,7 +157,7 @@ def main(arguments=None):
 
 def report_and_draw(records, options):
     """Prints the tables and draws the figures."""
-    from recipes import report
+    from recipes.shared import report
 
     title = (
         f"{options.network}, {options.epochs} epochs, α = {options.alpha:g}, "

@@ -9,9 +9,9 @@ What to expect: differences are small, and where a method gains, so does plain t
 that goes on for longer.
 """
 
-from recipes.methods import METHODS, add_options, epochs_of, summaries
-from recipes.options import add_tfds_option, one_of, option_parser, parse
-from recipes.runner import run_all, select_backend
+from recipes.shared.methods import METHODS, add_options, epochs_of, summaries
+from recipes.shared.options import add_tfds_option, one_of, option_parser, parse
+from recipes.shared.runner import run_all, select_backend
 
 DESCRIPTION = """\
 Trains a multilayer perceptron on tables and compares plain training, mixup at several
@@ -69,8 +69,8 @@ def train(run, options, on_epoch_end):
 
     from recipes.datasets import tables
     from recipes.networks import mlp
-    from recipes.optimizers import adam
-    from recipes.training import train_classifier
+    from recipes.shared.optimizers import adam
+    from recipes.shared.training import train_classifier
 
     split = tables.load_split(
         run.dataset, options.data_dir, run.seed, tensorflow_datasets=options.tfds
@@ -104,7 +104,7 @@ def main(arguments=None):
 
 def report_and_draw(records, options):
     """Prints the tables and draws the figures."""
-    from recipes import report
+    from recipes.shared import report
 
     title = (
         f"{options.epochs} epochs, batch {options.batch_size}, "

@@ -5,7 +5,8 @@ import json
 
 from rich.console import Console
 
-from recipes import markdown, report
+from recipes import markdown
+from recipes.shared import report
 
 
 def make_record(method, seed, error, gap=0.0):

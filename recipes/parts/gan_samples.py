@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from recipes.datasets.points import MIXTURES
-from recipes.whole_files import written_whole
+from recipes.shared.whole_files import written_whole
 
 NUM_SHOWN = 512
 NUM_JUDGED = 2_500  # as VEEGAN's experiments judged them (arXiv 1705.07761)

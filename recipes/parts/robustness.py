@@ -10,9 +10,9 @@ from keras_multimix.evaluation import (
     interpolation_profile,
     iterative_fgsm,
 )
-from recipes.curves import predict
-from recipes.measures import error_rate
-from recipes.whole_files import written_whole
+from recipes.shared.curves import predict
+from recipes.shared.measures import error_rate
+from recipes.shared.whole_files import written_whole
 
 OTHER_SEED = 1000  # far from the seeds of the runs: the source is another network
 # The iterative one takes ten steps, as in the mixup paper.

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from recipes.options import integer_from, number_from
+from recipes.shared.options import integer_from, number_from
 
 
 @dataclass(frozen=True)

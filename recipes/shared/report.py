@@ -164,7 +164,7 @@ def print_report(
         by_rank: the lowest test error first, not the order of the runs.
         figures: paths of what the recipe has drawn itself.
     """
-    from recipes import drawing
+    from recipes.shared import drawing
 
     out = console()
     datasets = list(dict.fromkeys(record["dataset"] for record in records))

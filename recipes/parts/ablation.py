@@ -4,7 +4,7 @@ Inputs are pixels in [0, 1]; where the paper's text leaves a setting open, such 
 scale of the noise, it is our reading.
 """
 
-from recipes.methods import Method
+from recipes.shared.methods import Method
 
 # A mixed row keeps the label of the row that weighs more.
 _INPUTS_ONLY = {"mix_labels": False}

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from recipes.curves import TestCurve
+from recipes.shared.curves import TestCurve
 
 
 class StreamedCurve(TestCurve):

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from recipes.measures import measure, reliability
+from recipes.shared.measures import measure, reliability
 
 
 class TestCurve(keras.callbacks.Callback):

@@ -2,16 +2,16 @@
 
 import numpy as np
 
-from recipes import gan_samples
 from recipes.datasets.points import MIXTURES
-from recipes.report import (
+from recipes.parts import gan_samples
+from recipes.shared.report import (
     GAN_COLUMNS,
     by_method,
     console,
     known_columns,
     measures_table,
 )
-from recipes.runner import Run
+from recipes.shared.runner import Run
 
 
 def print_report(records, title, options):
