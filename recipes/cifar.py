@@ -272,7 +272,13 @@ def main(arguments=None):
 
 def report_and_draw(records, options):
     """Prints the tables and draws the figures."""
-    from recipes.shared import report
+    from recipes.shared.columns import (
+        CORRUPT_COLUMNS,
+        LAST_COLUMNS,
+        MORE_COLUMNS,
+        known_columns,
+    )
+    from recipes.shared.report import print_report
 
     title = (
         f"{options.network}, {options.epochs} epochs, α = {options.alpha:g}, "
@@ -280,12 +286,12 @@ def report_and_draw(records, options):
     )
     if options.corrupt:
         title += f", {100 * options.corrupt:g} % of the labels replaced"
-    report.print_report(
+    print_report(
         records,
         title,
         options.output,
-        columns=report.CORRUPT_COLUMNS if options.corrupt else report.LAST_COLUMNS,
-        more_columns=report.known_columns(records, report.MORE_COLUMNS),
+        columns=CORRUPT_COLUMNS if options.corrupt else LAST_COLUMNS,
+        more_columns=known_columns(records, MORE_COLUMNS),
         reference="erm",
         by_rank=options.ablation,
     )

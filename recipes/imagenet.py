@@ -178,17 +178,18 @@ def main(arguments=None):
 
 def report_and_draw(records, options):
     """Prints the tables and draws the figures."""
-    from recipes.shared import report
+    from recipes.shared.columns import COLUMNS, Column
+    from recipes.shared.report import print_report
 
     title = (
         f"{options.network}, {options.epochs} epochs, α = {options.alpha:g}, "
         f"K = {options.num_interpolations}, {options.backend}"
     )
-    report.print_report(
+    print_report(
         records,
         title,
         options.output,
-        columns=(*report.COLUMNS, ("top5_error", "top-5 error %", 100, 2)),
+        columns=(*COLUMNS, Column("top5_error", "top-5 error %", 100, 2)),
         reference="erm",
     )
 
