@@ -13,13 +13,8 @@ calibration; multi-mix errs less than mixup, as many fresh pairs still less.
 """
 
 from recipes.parts.ablation import ABLATION
-from recipes.shared.methods import (
-    IMAGE_METHODS,
-    Method,
-    add_options,
-    epochs_of,
-    summaries,
-)
+from recipes.shared.experiment import run_experiment, setting_of
+from recipes.shared.methods import IMAGE_METHODS, Method, add_options, summaries
 from recipes.shared.options import (
     add_tfds_option,
     integer_from,
@@ -28,7 +23,7 @@ from recipes.shared.options import (
     option_parser,
     parse,
 )
-from recipes.shared.runner import run_all, select_backend
+from recipes.shared.runner import select_backend
 
 DESCRIPTION = """\
 Trains residual networks on CIFAR with plain training, mixup, multi-mix, CutMix and
@@ -260,13 +255,8 @@ def main(arguments=None):
     """The command; returns the records in results.json."""
     options = parse_options(arguments)
     select_backend(options.backend)
-    return run_all(
-        "cifar",
-        options,
-        [options.dataset],
-        train=lambda run, tick: train(run, options, tick),
-        epochs_of=lambda method: epochs_of(CIFAR_METHODS[method], options),
-        report=lambda records: report_and_draw(records, options),
+    return run_experiment(
+        "cifar", options, [options.dataset], CIFAR_METHODS, train, report_and_draw
     )
 
 
@@ -280,10 +270,7 @@ def report_and_draw(records, options):
     )
     from recipes.shared.report import print_report
 
-    title = (
-        f"{options.network}, {options.epochs} epochs, α = {options.alpha:g}, "
-        f"K = {options.num_interpolations}, {options.backend}"
-    )
+    title = setting_of(options, options.network)
     if options.corrupt:
         title += f", {100 * options.corrupt:g} % of the labels replaced"
     print_report(

@@ -11,9 +11,10 @@ images, mixup and multi-mix on 5 to 6 %, with a lower likelihood loss. The contr
 calibration error is higher than plain training's.
 """
 
-from recipes.shared.methods import IMAGE_METHODS, add_options, epochs_of, summaries
+from recipes.shared.experiment import run_experiment
+from recipes.shared.methods import IMAGE_METHODS, add_options, summaries
 from recipes.shared.options import integer_from, option_parser, parse
-from recipes.shared.runner import run_all, select_backend
+from recipes.shared.runner import select_backend
 
 DESCRIPTION = """\
 Trains a small convolutional net on a few of scikit-learn's 8 x 8 handwritten digits
@@ -78,13 +79,8 @@ def main(arguments=None):
         f"batch {options.batch_size}, α = {options.alpha:g}, "
         f"K = {options.num_interpolations}."
     )
-    return run_all(
-        "digits",
-        options,
-        ["digits"],
-        train=lambda run, tick: train(run, options, tick),
-        epochs_of=lambda method: epochs_of(IMAGE_METHODS[method], options),
-        report=lambda records: report_and_draw(records, options),
+    return run_experiment(
+        "digits", options, ["digits"], IMAGE_METHODS, train, report_and_draw
     )
 
 

@@ -12,9 +12,10 @@ A step of multi-mix and of its control has K times the rows, which memory has to
 
 import math
 
+from recipes.shared.experiment import run_experiment, setting_of
 from recipes.shared.methods import IMAGE_METHODS, add_options, epochs_of, summaries
 from recipes.shared.options import integer_from, number_from, option_parser, parse
-from recipes.shared.runner import run_all, select_backend
+from recipes.shared.runner import select_backend
 
 DESCRIPTION = """\
 Trains a ResNet-50 or ResNet-101 on ImageNet or a folder of images with plain training,
@@ -129,7 +130,7 @@ def _fit(run, images, options, on_epoch_end):
 
     method = IMAGE_METHODS[run.method]
     epochs = epochs_of(method, options)
-    # Of as many steps for every method: the control has larger batches.
+    # Every method makes as many steps: the control has larger batches.
     steps_per_epoch = math.ceil(images.train.size / options.batch_size)
     copies = options.num_interpolations if method.more_rows else 1
     size, batch_size = options.image_size, options.batch_size * copies
@@ -166,13 +167,12 @@ def main(arguments=None):
     if dataset == "folder":
         # Its name, so that results of two folders are told apart.
         dataset = options.data_dir.resolve().name or dataset
-    return run_all(
-        "imagenet",
-        options,
-        [dataset],
-        train=lambda run, tick: train(run, images, options, tick),
-        epochs_of=lambda method: epochs_of(IMAGE_METHODS[method], options),
-        report=lambda records: report_and_draw(records, options),
+
+    def train_run(run, options, on_epoch_end):
+        return train(run, images, options, on_epoch_end)
+
+    return run_experiment(
+        "imagenet", options, [dataset], IMAGE_METHODS, train_run, report_and_draw
     )
 
 
@@ -181,10 +181,7 @@ def report_and_draw(records, options):
     from recipes.shared.columns import COLUMNS, Column
     from recipes.shared.report import print_report
 
-    title = (
-        f"{options.network}, {options.epochs} epochs, α = {options.alpha:g}, "
-        f"K = {options.num_interpolations}, {options.backend}"
-    )
+    title = setting_of(options, options.network)
     print_report(
         records,
         title,

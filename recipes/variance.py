@@ -14,6 +14,8 @@ variance by far; and at the same cost the pairing "mirror" has less than "shuffl
 import json
 import time
 
+from tqdm import tqdm
+
 from recipes.shared.options import integer_from, number_from, option_parser
 from recipes.shared.results import write_whole
 from recipes.shared.runner import select_backend
@@ -163,8 +165,6 @@ def main(arguments=None):
     """The command; returns the records in results.json."""
     options = parse_options(arguments)
     select_backend(options.backend)
-    from tqdm import tqdm
-
     from recipes.parts import variance_report
 
     start = time.perf_counter()
