@@ -1,4 +1,4 @@
-"""What is measured of a trained image classifier beside its test errors."""
+"""Measures of a trained image classifier beside its test errors."""
 
 from functools import partial
 
@@ -66,7 +66,7 @@ def source_network(path, train, build):
     """The plain network of a seed whose examples attack the others.
 
     Args:
-        path: weights of it; trained and written where it is not there.
+        path: file of its weights; a network is trained and written if there is none.
         train: function () -> a trained network.
         build: function () -> the same network, untrained.
     """
@@ -84,8 +84,8 @@ def attack_errors(network, source, split, attacks, epsilon):
     """Errors on adversarial examples of the test images.
 
     Args:
-        network: what is measured.
-        source: another network, whose examples are the black box's.
+        network: the network under attack.
+        source: another network, which makes the examples of the black box.
         split: with images in [0, 1].
         attacks: "fgsm", "ifgsm" or both.
         epsilon: largest change of a value.

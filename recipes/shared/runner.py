@@ -1,4 +1,4 @@
-"""What the recipes share: the backend, and the loop over runs, which can be resumed."""
+"""The choice of the backend, and the loop over runs, which can be resumed."""
 
 import importlib
 import importlib.util

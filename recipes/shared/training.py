@@ -1,4 +1,4 @@
-"""One run of a classifier: what every method shares."""
+"""One run of a classifier, by any method."""
 
 import math
 
