@@ -13,9 +13,9 @@ import os
 from pathlib import Path
 
 from benchmarks import SECTIONS
-from recipes.options import BACKENDS, integer_from, one_of
-from recipes.results import write_whole
-from recipes.runner import select_backend
+from recipes.shared.options import BACKENDS, integer_from, one_of
+from recipes.shared.results import write_whole
+from recipes.shared.runner import select_backend
 
 
 def parse_options(arguments=None):

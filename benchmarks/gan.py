@@ -12,9 +12,9 @@ import statistics
 from pathlib import Path
 
 from benchmarks.timing import ratio, take_turns
-from recipes.options import BACKENDS, integer_from, one_of
-from recipes.results import write_whole
-from recipes.runner import select_backend
+from recipes.shared.options import BACKENDS, integer_from, one_of
+from recipes.shared.results import write_whole
+from recipes.shared.runner import select_backend
 
 ALPHA = 0.2
 INNER = 5  # steps of the discriminator

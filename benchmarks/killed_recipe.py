@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
-from recipes import runner
-from recipes.options import integer_from, number_from
+from recipes.shared import runner
+from recipes.shared.options import integer_from, number_from
 
 
 def parse_options(arguments=None):

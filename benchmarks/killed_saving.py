@@ -11,8 +11,8 @@ import argparse
 import itertools
 import os
 
-from recipes.options import BACKENDS, one_of
-from recipes.runner import select_backend
+from recipes.shared.options import BACKENDS, one_of
+from recipes.shared.runner import select_backend
 
 WIDTH = 512
 

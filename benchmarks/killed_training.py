@@ -12,8 +12,8 @@ import os
 import signal
 from pathlib import Path
 
-from recipes.options import BACKENDS, integer_from, one_of
-from recipes.runner import select_backend
+from recipes.shared.options import BACKENDS, integer_from, one_of
+from recipes.shared.runner import select_backend
 
 STEPS_PER_EPOCH, EPOCHS, BATCH_SIZE = 5, 4, 4
 STEPS = STEPS_PER_EPOCH * EPOCHS

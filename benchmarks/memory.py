@@ -49,7 +49,7 @@ def _peak(backend, way, count):
 
 
 def _measure(backend, way, count):
-    from recipes.runner import select_backend
+    from recipes.shared.runner import select_backend
 
     select_backend(backend)
     from benchmarks import steps

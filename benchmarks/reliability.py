@@ -21,9 +21,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from recipes.options import BACKENDS, integer_from, one_of
-from recipes.results import Results, write_whole
-from recipes.runner import select_backend
+from recipes.shared.options import BACKENDS, integer_from, one_of
+from recipes.shared.results import Results, write_whole
+from recipes.shared.runner import select_backend
 
 RECIPE_RUNS = 12
 

@@ -4,7 +4,7 @@ A row has `section`, `mode`, `case`, `what`, the ratio's `median`, `low`, `high`
 `rounds`, and the `goal` that the median is to stay below, or None.
 """
 
-from recipes.report import console
+from recipes.shared.result_tables import console
 
 TITLES = {
     "mixing": "mixing a batch, in passes over it",

@@ -16,8 +16,8 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.collectives import collectives
-from recipes.options import integer_from
-from recipes.results import write_whole
+from recipes.shared.options import integer_from
+from recipes.shared.results import write_whole
 
 MEASURED_DEVICES = (2, 4, 8)
 PLANNED_DEVICES = (8, 64, 1024)

@@ -12,9 +12,10 @@ errs as often as plain training or more, with a lower likelihood loss and a far 
 calibration; multi-mix errs less than mixup, as many fresh pairs still less.
 """
 
-from recipes.ablation import ABLATION
-from recipes.methods import IMAGE_METHODS, Method, add_options, epochs_of, summaries
-from recipes.options import (
+from recipes.parts.ablation import ABLATION
+from recipes.shared.experiment import run_experiment, setting_of
+from recipes.shared.methods import IMAGE_METHODS, Method, add_options, summaries
+from recipes.shared.options import (
     add_tfds_option,
     integer_from,
     number_from,
@@ -22,7 +23,7 @@ from recipes.options import (
     option_parser,
     parse,
 )
-from recipes.runner import run_all, select_backend
+from recipes.shared.runner import select_backend
 
 DESCRIPTION = """\
 Trains residual networks on CIFAR with plain training, mixup, multi-mix, CutMix and
@@ -199,8 +200,8 @@ def fit(split, labels, run, options, on_epoch_end):
     import keras
 
     from recipes.datasets.batches import crop_and_flip
-    from recipes.optimizers import sgd
-    from recipes.training import train_classifier
+    from recipes.shared.optimizers import sgd
+    from recipes.shared.training import train_classifier
 
     method = CIFAR_METHODS[run.method]
     keras.utils.set_random_seed(run.seed)
@@ -226,7 +227,7 @@ def fit(split, labels, run, options, on_epoch_end):
 
 def train(run, options, on_epoch_end):
     """One run; returns its record."""
-    from recipes import robustness
+    from recipes.parts import robustness
 
     split, labels = load_data(options, run.seed)
     network, measured = fit(split, labels, run, options, on_epoch_end)
@@ -254,32 +255,30 @@ def main(arguments=None):
     """The command; returns the records in results.json."""
     options = parse_options(arguments)
     select_backend(options.backend)
-    return run_all(
-        "cifar",
-        options,
-        [options.dataset],
-        train=lambda run, tick: train(run, options, tick),
-        epochs_of=lambda method: epochs_of(CIFAR_METHODS[method], options),
-        report=lambda records: report_and_draw(records, options),
+    return run_experiment(
+        "cifar", options, [options.dataset], CIFAR_METHODS, train, report_and_draw
     )
 
 
 def report_and_draw(records, options):
     """Prints the tables and draws the figures."""
-    from recipes import report
-
-    title = (
-        f"{options.network}, {options.epochs} epochs, α = {options.alpha:g}, "
-        f"K = {options.num_interpolations}, {options.backend}"
+    from recipes.shared.columns import (
+        CORRUPT_COLUMNS,
+        LAST_COLUMNS,
+        MORE_COLUMNS,
+        known_columns,
     )
+    from recipes.shared.report import print_report
+
+    title = setting_of(options, options.network)
     if options.corrupt:
         title += f", {100 * options.corrupt:g} % of the labels replaced"
-    report.print_report(
+    print_report(
         records,
         title,
         options.output,
-        columns=report.CORRUPT_COLUMNS if options.corrupt else report.LAST_COLUMNS,
-        more_columns=report.known_columns(records, report.MORE_COLUMNS),
+        columns=CORRUPT_COLUMNS if options.corrupt else LAST_COLUMNS,
+        more_columns=known_columns(records, MORE_COLUMNS),
         reference="erm",
         by_rank=options.ablation,
     )

@@ -11,9 +11,10 @@ images, mixup and multi-mix on 5 to 6 %, with a lower likelihood loss. The contr
 calibration error is higher than plain training's.
 """
 
-from recipes.methods import IMAGE_METHODS, add_options, epochs_of, summaries
-from recipes.options import integer_from, option_parser, parse
-from recipes.runner import run_all, select_backend
+from recipes.shared.experiment import run_experiment
+from recipes.shared.methods import IMAGE_METHODS, add_options, summaries
+from recipes.shared.options import integer_from, option_parser, parse
+from recipes.shared.runner import select_backend
 
 DESCRIPTION = """\
 Trains a small convolutional net on a few of scikit-learn's 8 x 8 handwritten digits
@@ -49,8 +50,8 @@ def train(run, options, on_epoch_end):
 
     from recipes.datasets import digits
     from recipes.networks import small_conv
-    from recipes.optimizers import adam_cosine
-    from recipes.training import train_classifier
+    from recipes.shared.optimizers import adam_cosine
+    from recipes.shared.training import train_classifier
 
     split = digits.load_split(options.train_size, run.seed)
     keras.utils.set_random_seed(run.seed)
@@ -78,19 +79,15 @@ def main(arguments=None):
         f"batch {options.batch_size}, α = {options.alpha:g}, "
         f"K = {options.num_interpolations}."
     )
-    return run_all(
-        "digits",
-        options,
-        ["digits"],
-        train=lambda run, tick: train(run, options, tick),
-        epochs_of=lambda method: epochs_of(IMAGE_METHODS[method], options),
-        report=lambda records: report_and_draw(records, options),
+    return run_experiment(
+        "digits", options, ["digits"], IMAGE_METHODS, train, report_and_draw
     )
 
 
 def report_and_draw(records, options):
     """Prints the table and draws the figures."""
-    from recipes import report, walk
+    from recipes.parts import walk
+    from recipes.shared import report
 
     example = options.output / "interpolations.png"
     walk.save_example_walk(example, options.num_interpolations)

@@ -5,21 +5,31 @@
     python -m recipes.gan --robustness               # learning rates and depths
     python -m recipes.gan --dataset fashion_mnist --data-dir DIR
 
-An epoch is 100 iterations. What it gives stands in recipes/README.md.
+An epoch is 100 iterations. recipes/README.md shows the results.
 """
 
-from recipes.options import integer_from, number_from, one_of, option_parser, parse
-from recipes.runner import run_all, select_backend
+import argparse
+
+from recipes.shared.experiment import run_experiment
+from recipes.shared.methods import Method, summaries
+from recipes.shared.options import (
+    integer_from,
+    number_from,
+    one_of,
+    option_parser,
+    parse,
+)
+from recipes.shared.runner import select_backend
 
 DESCRIPTION = """\
-Trains a GAN and mixup's GAN, whose discriminator tells how real a mixture of a real and
-a generated row is. Of points it counts the modes that are covered and the share of good
-samples. An epoch is 100 iterations. Writes results.json, results.csv and pictures of
-samples during training."""
+Trains a GAN and mixup's GAN, whose discriminator tells the share of real data in a
+mixture of real and generated rows. For points it counts the modes that are covered and
+measures the share of good samples. An epoch is 100 iterations. Writes results.json,
+results.csv and pictures of samples during training."""
 
 METHODS = {
-    "gan": "the ordinary GAN: mixup's with α = 0",
-    "mixup_gan": "the discriminator sees mixtures, λ ~ Beta(α, α), and tells λ",
+    "gan": Method("the ordinary GAN: mixup's with α = 0", arguments={"alpha": 0.0}),
+    "mixup_gan": Method("the discriminator sees mixtures, λ ~ Beta(α, α), and tells λ"),
 }
 DATASETS = ("ring", "grid", "fashion_mnist")
 PRESETS = {
@@ -44,7 +54,7 @@ def parse_options(arguments=None):
     parser = option_parser(
         "gan",
         DESCRIPTION,
-        METHODS,
+        summaries(METHODS),
         default_methods=tuple(METHODS),
         presets=PRESETS,
     )
@@ -106,22 +116,20 @@ def build(name, options):
 
 def train(run, options, on_epoch_end):
     """One run; returns its record."""
-    import argparse
-
     import keras
 
     from keras_multimix import MixupGAN
-    from recipes import gan_samples
+    from recipes.parts import gan_samples
 
     name, changes = settings(options)[run.dataset]
     options = argparse.Namespace(**{**vars(options), **changes})
     keras.utils.set_random_seed(run.seed)
     model = MixupGAN(
         *build(name, options),
-        alpha=options.alpha if run.method == "mixup_gan" else 0.0,
         discriminator_steps=options.discriminator_steps,
         generator_loss=options.generator_loss,
         seed=run.seed,
+        **{"alpha": options.alpha, **METHODS[run.method].arguments},
     )
     model.compile(*(keras.optimizers.Adam(options.learning_rate) for _ in range(2)))
     source = gan_samples.source(name, options.data_dir)
@@ -145,19 +153,14 @@ def main(arguments=None):
     """The command; returns the records in results.json."""
     options = parse_options(arguments)
     select_backend(options.backend)
-    return run_all(
-        "gan",
-        options,
-        settings(options),
-        train=lambda run, tick: train(run, options, tick),
-        epochs_of=lambda method: options.epochs,
-        report=lambda records: report_and_draw(records, options),
+    return run_experiment(
+        "gan", options, settings(options), METHODS, train, report_and_draw
     )
 
 
 def report_and_draw(records, options):
     """Prints the table and draws the samples."""
-    from recipes import gan_report
+    from recipes.parts import gan_report
 
     iterations = options.epochs * ITERATIONS
     title = (

@@ -12,9 +12,10 @@ A step of multi-mix and of its control has K times the rows, which memory has to
 
 import math
 
-from recipes.methods import IMAGE_METHODS, add_options, epochs_of, summaries
-from recipes.options import integer_from, number_from, option_parser, parse
-from recipes.runner import run_all, select_backend
+from recipes.shared.experiment import run_experiment, setting_of
+from recipes.shared.methods import IMAGE_METHODS, add_options, epochs_of, summaries
+from recipes.shared.options import integer_from, number_from, option_parser, parse
+from recipes.shared.runner import select_backend
 
 DESCRIPTION = """\
 Trains a ResNet-50 or ResNet-101 on ImageNet or a folder of images with plain training,
@@ -86,7 +87,7 @@ def parse_options(arguments=None):
 
 def learning_rates(options, epochs, steps_per_epoch):
     """The schedule of a run: a linear rise, then three falls to a tenth."""
-    from recipes.optimizers import steps_down
+    from recipes.shared.optimizers import steps_down
 
     # By the epochs asked for: a control that trains longer keeps the shape.
     drops = _DROPS_OF_200 if options.epochs == 200 else _DROPS
@@ -122,14 +123,14 @@ def _fit(run, images, options, on_epoch_end):
 
     from keras_multimix import MixupModel
     from recipes.datasets import image_streams
-    from recipes.methods import build_mixer
     from recipes.networks import resnet
-    from recipes.optimizers import SGDWithL2
-    from recipes.streamed_curve import StreamedCurve
+    from recipes.parts.streamed_curve import StreamedCurve
+    from recipes.shared.methods import build_mixer
+    from recipes.shared.optimizers import SGDWithL2
 
     method = IMAGE_METHODS[run.method]
     epochs = epochs_of(method, options)
-    # Of as many steps for every method: the control has larger batches.
+    # Every method makes as many steps: the control has larger batches.
     steps_per_epoch = math.ceil(images.train.size / options.batch_size)
     copies = options.num_interpolations if method.more_rows else 1
     size, batch_size = options.image_size, options.batch_size * copies
@@ -166,29 +167,26 @@ def main(arguments=None):
     if dataset == "folder":
         # Its name, so that results of two folders are told apart.
         dataset = options.data_dir.resolve().name or dataset
-    return run_all(
-        "imagenet",
-        options,
-        [dataset],
-        train=lambda run, tick: train(run, images, options, tick),
-        epochs_of=lambda method: epochs_of(IMAGE_METHODS[method], options),
-        report=lambda records: report_and_draw(records, options),
+
+    def train_run(run, options, on_epoch_end):
+        return train(run, images, options, on_epoch_end)
+
+    return run_experiment(
+        "imagenet", options, [dataset], IMAGE_METHODS, train_run, report_and_draw
     )
 
 
 def report_and_draw(records, options):
     """Prints the tables and draws the figures."""
-    from recipes import report
+    from recipes.shared.columns import COLUMNS, Column
+    from recipes.shared.report import print_report
 
-    title = (
-        f"{options.network}, {options.epochs} epochs, α = {options.alpha:g}, "
-        f"K = {options.num_interpolations}, {options.backend}"
-    )
-    report.print_report(
+    title = setting_of(options, options.network)
+    print_report(
         records,
         title,
         options.output,
-        columns=(*report.COLUMNS, ("top5_error", "top-5 error %", 100, 2)),
+        columns=(*COLUMNS, Column("top5_error", "top-5 error %", 100, 2)),
         reference="erm",
     )
 

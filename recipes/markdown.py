@@ -12,17 +12,25 @@ import argparse
 import json
 from pathlib import Path
 
-from recipes import report
-from recipes.results import with_nan
+from recipes.shared.columns import (
+    COLUMNS,
+    CORRUPT_COLUMNS,
+    GAN_COLUMNS,
+    MORE_COLUMNS,
+    Column,
+    known_columns,
+)
+from recipes.shared.results import with_nan
+from recipes.shared.statistics import by_dataset, by_method, p_value, seeds_below
 
 _KNOWN = {
-    each[0]: each
-    for each in (
-        *report.COLUMNS,
-        *report.CORRUPT_COLUMNS,
-        *report.MORE_COLUMNS,
-        *report.GAN_COLUMNS,
-        ("seconds", "s/run", 1, 1),
+    column.metric: column
+    for column in (
+        *COLUMNS,
+        *CORRUPT_COLUMNS,
+        *MORE_COLUMNS,
+        *GAN_COLUMNS,
+        Column("seconds", "s/run", 1, 1),
     )
 }
 
@@ -35,18 +43,22 @@ def table(records, columns, reference="erm"):
         columns: names of metrics; the first one is compared.
         reference: method to compare with; None compares nothing.
     """
-    methods = report.by_method(records)
+    methods = by_method(records)
     known = methods.get(reference, [])
     shown = [_KNOWN[name] for name in columns]
-    heads = ["method", "seeds", *(heading for _, heading, _, _ in shown)]
+    heads = ["method", "seeds", *(column.heading for column in shown)]
     if known:
         heads += [f"below {reference}", "p"]
     lines = [heads, ["---"] * len(heads)]
     for method, rows in methods.items():
-        cells = [f"`{method}`", str(len(rows)), *report.cells(rows, shown)]
+        cells = [
+            f"`{method}`",
+            str(len(rows)),
+            *(column.text(rows) for column in shown),
+        ]
         if known and method != reference:
-            cells.append(report.seeds_below(rows, known, columns[0]))
-            cells.append(report.p_value(rows, known, columns[0]))
+            cells.append(seeds_below(rows, known, columns[0]))
+            cells.append(p_value(rows, known, columns[0]))
         elif known:
             cells += ["", ""]
         lines.append(cells)
@@ -62,15 +74,13 @@ def main(arguments=None):
     add("--reference", default="erm", metavar="METHOD", help="to compare with")
     options = parser.parse_args(arguments)
     records = with_nan(json.loads(options.results.read_text(encoding="utf-8")))
-    for dataset in dict.fromkeys(record["dataset"] for record in records):
-        own = [record for record in records if record["dataset"] == dataset]
-        known = report.known_columns(own, _KNOWN.values())
-        usual = (*report.COLUMNS, *report.GAN_COLUMNS)
-        usual = [each[0] for each in report.known_columns(own, usual)]
-        columns = options.columns or usual
-        missing = set(columns) - {name for name, *_ in known}
+    for dataset, own in by_dataset(records).items():
+        known = [column.metric for column in known_columns(own, _KNOWN.values())]
+        usual = known_columns(own, (*COLUMNS, *GAN_COLUMNS))
+        columns = options.columns or [column.metric for column in usual]
+        missing = set(columns) - set(known)
         if missing:
-            measured = ", ".join(name for name, *_ in known)
+            measured = ", ".join(known)
             parser.error(
                 f"expected --columns from {measured}, which these runs measured; "
                 f"received {', '.join(sorted(missing))}"

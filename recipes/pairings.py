@@ -10,9 +10,10 @@ of the gradient that each of them has. What to expect: differences between the k
 partners are smaller than those between seeds.
 """
 
-from recipes.methods import IMAGE_METHODS, add_options, epochs_of, summaries
-from recipes.options import integer_from, option_parser, parse
-from recipes.runner import run_all, select_backend
+from recipes.shared.experiment import run_experiment, setting_of
+from recipes.shared.methods import IMAGE_METHODS, add_options, summaries
+from recipes.shared.options import integer_from, option_parser, parse
+from recipes.shared.runner import select_backend
 
 DESCRIPTION = """\
 Trains a small convolutional net on small images with mixup: partners from a shuffled
@@ -64,8 +65,8 @@ def train(run, options, on_epoch_end):
 
     from recipes.datasets import small_images
     from recipes.networks import small_conv
-    from recipes.optimizers import adam_cosine
-    from recipes.training import train_classifier
+    from recipes.shared.optimizers import adam_cosine
+    from recipes.shared.training import train_classifier
 
     split = small_images.load_split(
         run.dataset, options.data_dir, run.seed, options.train_size
@@ -86,25 +87,16 @@ def main(arguments=None):
     """The command; returns the records in results.json."""
     options = parse_options(arguments)
     select_backend(options.backend)
-    return run_all(
-        "pairings",
-        options,
-        [options.dataset],
-        train=lambda run, tick: train(run, options, tick),
-        epochs_of=lambda method: epochs_of(IMAGE_METHODS[method], options),
-        report=lambda records: report_and_draw(records, options),
+    return run_experiment(
+        "pairings", options, [options.dataset], IMAGE_METHODS, train, report_and_draw
     )
 
 
 def report_and_draw(records, options):
     """Prints the tables and draws the figures."""
-    from recipes import report
+    from recipes.shared.report import print_report
 
-    title = (
-        f"{options.epochs} epochs, α = {options.alpha:g}, "
-        f"K = {options.num_interpolations}, {options.backend}"
-    )
-    report.print_report(records, title, options.output, reference="mixup")
+    print_report(records, setting_of(options), options.output, reference="mixup")
 
 
 if __name__ == "__main__":

@@ -9,9 +9,13 @@ epochs without it, all as in the mixup paper. What to expect of the preset `quic
 narrow LeNet on 1229 clips: the table in recipes/README.md.
 """
 
-from recipes.methods import IMAGE_METHODS, add_options, epochs_of, summaries
-from recipes.options import add_tfds_option, integer_from, option_parser, parse
-from recipes.runner import run_all, select_backend
+import dataclasses
+import functools
+
+from recipes.shared.experiment import run_experiment, setting_of
+from recipes.shared.methods import IMAGE_METHODS, add_options, summaries
+from recipes.shared.options import add_tfds_option, integer_from, option_parser, parse
+from recipes.shared.runner import select_backend
 
 DESCRIPTION = """\
 Trains a LeNet or a VGG-11 to tell spoken words apart and compares plain training,
@@ -85,8 +89,6 @@ def build_network(split, options):
 
 def load_data(dataset, options, seed):
     """The clips, as what is to be mixed: spectrograms or waveforms."""
-    import dataclasses
-
     from recipes.datasets import speech
     from recipes.networks.spectrogram import spectrograms
 
@@ -111,8 +113,8 @@ def train(run, split, options, on_epoch_end):
     """One run; returns its record."""
     import keras
 
-    from recipes.optimizers import adam
-    from recipes.training import train_classifier
+    from recipes.shared.optimizers import adam
+    from recipes.shared.training import train_classifier
 
     keras.utils.set_random_seed(run.seed)
     return train_classifier(
@@ -130,8 +132,6 @@ def train(run, split, options, on_epoch_end):
 
 def main(arguments=None):
     """The command; returns the records in results.json."""
-    import functools
-
     options = parse_options(arguments)
     select_backend(options.backend)
 
@@ -141,29 +141,21 @@ def main(arguments=None):
     def data_of(seed):
         return load_data(options.dataset, options, seed)
 
-    def train_run(run, tick):
+    def train_run(run, options, on_epoch_end):
         drawn = options.train_size or options.test_size
-        return train(run, data_of(run.seed if drawn else 0), options, tick)
+        return train(run, data_of(run.seed if drawn else 0), options, on_epoch_end)
 
-    return run_all(
-        "speech",
-        options,
-        [options.dataset],
-        train=train_run,
-        epochs_of=lambda method: epochs_of(IMAGE_METHODS[method], options),
-        report=lambda records: report_and_draw(records, options),
+    return run_experiment(
+        "speech", options, [options.dataset], IMAGE_METHODS, train_run, report_and_draw
     )
 
 
 def report_and_draw(records, options):
     """Prints the tables and draws the figures."""
-    from recipes import report
+    from recipes.shared.report import print_report
 
-    title = (
-        f"{options.network}, {options.epochs} epochs, α = {options.alpha:g}, "
-        f"K = {options.num_interpolations}, {options.backend}"
-    )
-    report.print_report(records, title, options.output, reference="erm")
+    title = setting_of(options, options.network)
+    print_report(records, title, options.output, reference="erm")
 
 
 if __name__ == "__main__":

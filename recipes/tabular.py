@@ -9,9 +9,10 @@ What to expect: differences are small, and where a method gains, so does plain t
 that goes on for longer.
 """
 
-from recipes.methods import METHODS, add_options, epochs_of, summaries
-from recipes.options import add_tfds_option, one_of, option_parser, parse
-from recipes.runner import run_all, select_backend
+from recipes.shared.experiment import run_experiment
+from recipes.shared.methods import METHODS, add_options, summaries
+from recipes.shared.options import add_tfds_option, one_of, option_parser, parse
+from recipes.shared.runner import select_backend
 
 DESCRIPTION = """\
 Trains a multilayer perceptron on tables and compares plain training, mixup at several
@@ -69,8 +70,8 @@ def train(run, options, on_epoch_end):
 
     from recipes.datasets import tables
     from recipes.networks import mlp
-    from recipes.optimizers import adam
-    from recipes.training import train_classifier
+    from recipes.shared.optimizers import adam
+    from recipes.shared.training import train_classifier
 
     split = tables.load_split(
         run.dataset, options.data_dir, run.seed, tensorflow_datasets=options.tfds
@@ -92,25 +93,20 @@ def main(arguments=None):
     """The command; returns the records in results.json."""
     options = parse_options(arguments)
     select_backend(options.backend)
-    return run_all(
-        "tabular",
-        options,
-        options.dataset,
-        train=lambda run, tick: train(run, options, tick),
-        epochs_of=lambda method: epochs_of(METHODS[method], options),
-        report=lambda records: report_and_draw(records, options),
+    return run_experiment(
+        "tabular", options, options.dataset, METHODS, train, report_and_draw
     )
 
 
 def report_and_draw(records, options):
     """Prints the tables and draws the figures."""
-    from recipes import report
+    from recipes.shared.report import print_report
 
     title = (
         f"{options.epochs} epochs, batch {options.batch_size}, "
         f"α = {options.alpha:g}, K = {options.num_interpolations}, {options.backend}"
     )
-    report.print_report(records, title, options.output, reference="erm")
+    print_report(records, title, options.output, reference="erm")
 
 
 if __name__ == "__main__":

@@ -14,9 +14,11 @@ variance by far; and at the same cost the pairing "mirror" has less than "shuffl
 import json
 import time
 
-from recipes.options import integer_from, number_from, option_parser
-from recipes.results import write_whole
-from recipes.runner import select_backend
+from tqdm import tqdm
+
+from recipes.shared.options import integer_from, number_from, option_parser
+from recipes.shared.results import write_whole
+from recipes.shared.runner import select_backend
 
 DESCRIPTION = """\
 Trains small nets with mixup and measures the variance of the stochastic gradient at
@@ -163,9 +165,7 @@ def main(arguments=None):
     """The command; returns the records in results.json."""
     options = parse_options(arguments)
     select_backend(options.backend)
-    from tqdm import tqdm
-
-    from recipes import variance_report
+    from recipes.parts import variance_report
 
     start = time.perf_counter()
     options.output.mkdir(parents=True, exist_ok=True)

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from keras_multimix import MixupModel
-from recipes import cifar, robustness
-from recipes.methods import build_mixer
-from recipes.results import without_nan
+from recipes import cifar
+from recipes.parts import robustness
+from recipes.shared.methods import build_mixer
+from recipes.shared.results import without_nan
 from tests.recipes.images import write_cifar
 
 SMALL = ["--seeds", "1", "--epochs", "1", "--width", "2", "--image-size", "8"]

@@ -8,8 +8,8 @@ import pytest
 
 from recipes import digits
 from recipes.datasets import digits as data
-from recipes.methods import METHODS, build_mixer, epochs_of
-from recipes.results import without_nan
+from recipes.shared.methods import METHODS, build_mixer, epochs_of
+from recipes.shared.results import without_nan
 
 PNG_SIGNATURE = b"\x89PNG\r\n"
 

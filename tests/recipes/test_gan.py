@@ -6,10 +6,11 @@ import keras
 import numpy as np
 import pytest
 
-from recipes import gan, gan_samples
+from recipes import gan
 from recipes.datasets import fashion
 from recipes.datasets.points import grid, ring
 from recipes.networks import gan as networks
+from recipes.parts import gan_samples
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from recipes import imagenet
-from recipes.results import without_nan
-from recipes.streamed_curve import top5_error
+from recipes.parts.streamed_curve import top5_error
+from recipes.shared.results import without_nan
 from tests.recipes.photos import write_photos
 
 pytest.importorskip("tensorflow")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from recipes import measures
+from recipes.shared import measures
 
 PROBABILITIES = np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.45, 0.55]])
 LABELS = np.array([0, 1, 1, 1])

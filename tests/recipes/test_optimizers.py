@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from recipes import optimizers
+from recipes.shared import optimizers
 
 
 def rates(schedule, steps):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from recipes import options
+from recipes.shared import options
 
 PRESETS = {"quick": ("minutes", {"epochs": 7}), "paper": ("days", {"epochs": 200})}
 

@@ -6,8 +6,9 @@ import keras
 import numpy as np
 from scipy.stats import ttest_rel
 
-from recipes import pairings, report
-from recipes.results import without_nan
+from recipes import pairings
+from recipes.shared import report
+from recipes.shared.results import without_nan
 
 
 def test_a_small_run_writes_its_files(tmp_path, capsys):

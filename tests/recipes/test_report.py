@@ -5,7 +5,8 @@ import json
 
 from rich.console import Console
 
-from recipes import markdown, report
+from recipes import markdown
+from recipes.shared import report, result_tables, statistics
 
 
 def make_record(method, seed, error, gap=0.0):
@@ -26,14 +27,14 @@ def test_table_shows_mean_std_and_the_seeds_that_improve():
     records = [make_record("erm", seed, 0.06 + 0.01 * seed) for seed in range(3)]
     records += [make_record("mixup", seed, e) for seed, e in enumerate([0.05] * 3)]
     records[-1]["metrics"]["test_error"] = 0.09
-    text = text_of(report.results_table(records, "toy"))
+    text = text_of(result_tables.results_table(records, "toy"))
     assert "7.00 ± 1.00" in text
     assert "6.33 ± 2.31" in text
     assert "2 of 3" in text
 
 
 def test_one_seed_has_no_deviation():
-    text = text_of(report.results_table([make_record("erm", 0, 0.0625)], "toy"))
+    text = text_of(result_tables.results_table([make_record("erm", 0, 0.0625)], "toy"))
     assert "6.25" in text
     assert "±" not in text
 
@@ -63,10 +64,10 @@ def test_each_data_set_has_its_own_tables_and_figures(tmp_path, capsys):
 def test_pairs_are_made_by_seed():
     erm = [make_record("erm", seed, error) for seed, error in enumerate((0.3, 0.2))]
     mixup = [make_record("mixup", 1, 0.1), make_record("mixup", 7, 0.9)]
-    ours, base = report.paired(mixup, erm)
+    ours, base = statistics.paired(mixup, erm)
     assert (ours.tolist(), base.tolist()) == ([0.1], [0.2])
-    assert report.seeds_below(mixup, erm) == "1 of 1"
-    assert report.p_value(mixup, erm) == ""
+    assert statistics.seeds_below(mixup, erm) == "1 of 1"
+    assert statistics.p_value(mixup, erm) == ""
 
 
 def test_a_run_that_was_interrupted_has_a_report(tmp_path, capsys):

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from recipes.results import Results, settings_of
+from recipes.shared.results import Results, settings_of
 
 MEASURED = {"metrics": {"test_error": 0.25, "nll": math.nan}, "curve": []}
 

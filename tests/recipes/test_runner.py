@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import keras
 import pytest
 
-from recipes import options, runner
+from recipes.shared import options, runner
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ def test_a_small_run_writes_its_files(tmp_path, capsys):
 
 
 def test_the_law_and_the_curves():
-    from recipes import variance_report
+    from recipes.parts import variance_report
 
     def record(name, count, total):
         metrics = {"pairs": 0.6, "coefficients": 0.4}

@@ -1,4 +1,4 @@
-"""What is measured of a trained image classifier beside its test errors."""
+"""Measures of a trained image classifier beside its test errors."""
 
 from functools import partial
 
@@ -10,9 +10,9 @@ from keras_multimix.evaluation import (
     interpolation_profile,
     iterative_fgsm,
 )
-from recipes.curves import predict
-from recipes.measures import error_rate
-from recipes.whole_files import written_whole
+from recipes.shared.curves import predict
+from recipes.shared.measures import error_rate
+from recipes.shared.whole_files import written_whole
 
 OTHER_SEED = 1000  # far from the seeds of the runs: the source is another network
 # The iterative one takes ten steps, as in the mixup paper.
@@ -66,7 +66,7 @@ def source_network(path, train, build):
     """The plain network of a seed whose examples attack the others.
 
     Args:
-        path: weights of it; trained and written where it is not there.
+        path: file of its weights; a network is trained and written if there is none.
         train: function () -> a trained network.
         build: function () -> the same network, untrained.
     """
@@ -84,8 +84,8 @@ def attack_errors(network, source, split, attacks, epsilon):
     """Errors on adversarial examples of the test images.
 
     Args:
-        network: what is measured.
-        source: another network, whose examples are the black box's.
+        network: the network under attack.
+        source: another network, which makes the examples of the black box.
         split: with images in [0, 1].
         attacks: "fgsm", "ifgsm" or both.
         epsilon: largest change of a value.

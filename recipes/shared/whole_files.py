@@ -5,10 +5,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def written_whole(path):
-    """Gives a path to write to; what is there at the end takes the place of `path`.
+    """Gives a path to write to; the file there replaces `path` at the end.
 
-    A rename is atomic: who reads during a long run never sees half a file, and an
-    interruption leaves nothing that looks whole.
+    A rename is atomic: a reader never sees half a file, and an interruption leaves
+    nothing that looks whole.
 
     Args:
         path: the file; its folder is made if it is not there.

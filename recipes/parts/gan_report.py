@@ -2,16 +2,12 @@
 
 import numpy as np
 
-from recipes import gan_samples
 from recipes.datasets.points import MIXTURES
-from recipes.report import (
-    GAN_COLUMNS,
-    by_method,
-    console,
-    known_columns,
-    measures_table,
-)
-from recipes.runner import Run
+from recipes.parts import gan_samples
+from recipes.shared.columns import GAN_COLUMNS, known_columns
+from recipes.shared.result_tables import console, measures_table
+from recipes.shared.runner import Run
+from recipes.shared.statistics import by_dataset, by_method
 
 
 def print_report(records, title, options):
@@ -24,8 +20,7 @@ def print_report(records, title, options):
     """
     out = console()
     files = [options.output / "results.json", options.output / "results.csv"]
-    for dataset in dict.fromkeys(record["dataset"] for record in records):
-        own = [record for record in records if record["dataset"] == dataset]
+    for dataset, own in by_dataset(records).items():
         columns = known_columns(own, GAN_COLUMNS)
         out.print(measures_table(own, f"{dataset}: {title}", columns))
         path = options.output / f"samples_{gan_samples.file_name(dataset)}.png"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from recipes.options import integer_from, number_from
+from recipes.shared.options import integer_from, number_from
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,7 @@ class Method:
         summary: what it does, in one line.
         mixer: name of the layer in `keras_multimix`; None is plain training, which is
             mixup at α = 0: the same code for every method.
-        arguments: of the layer, beside α and the seed.
+        arguments: of the layer or the GAN; they win over the recipe's options.
         interpolates: K rows from each pair, K being the recipe's option, so a step
             costs K times as much.
         more_rows: K times the rows in each step, hence K passes over the data in

@@ -1,4 +1,4 @@
-"""One run of a classifier: what every method shares."""
+"""One run of a classifier, by any method."""
 
 import math
 
@@ -7,9 +7,9 @@ import numpy as np
 
 from keras_multimix import MixupModel, MixupSchedule
 from keras_multimix.pairing import NeighborPairs
-from recipes.curves import TestCurve
 from recipes.datasets.batches import Augmented, ShuffledRows
-from recipes.methods import build_mixer, epochs_of
+from recipes.shared.curves import TestCurve
+from recipes.shared.methods import build_mixer, epochs_of
 
 _NUM_NEIGHBORS = 200  # the mixup paper's
 
@@ -33,10 +33,10 @@ def train_classifier(
     Args:
         network: a `keras.Model` whose outputs are logits.
         split: a `recipes.datasets.split.Split`.
-        method: a `recipes.methods.Method`.
+        method: a `recipes.shared.methods.Method`.
         options: with `epochs`, `batch_size`, `alpha`, `num_interpolations`, `output`
             and `tensorboard`.
-        run: a `recipes.runner.Run`.
+        run: a `recipes.shared.runner.Run`.
         on_epoch_end: function () called after every epoch.
         optimizer: function (epochs, steps_per_epoch) -> a Keras optimizer.
         augment: function (images, generator) -> images, for every batch; or None.

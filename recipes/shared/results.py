@@ -4,7 +4,7 @@ import csv
 import json
 import math
 
-from recipes.whole_files import written_whole
+from recipes.shared.whole_files import written_whole
 
 _KEYS = ("recipe", "dataset", "method", "seed", "backend", "epochs", "metrics")
 # Options that change where a run is written or what else is run, not the run itself.

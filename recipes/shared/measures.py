@@ -44,7 +44,7 @@ def reliability(logits, labels):
 def measure(logits, labels):
     """All measures of (N, C) logits against (N,) integer labels, as a dict.
 
-    Of a run that has diverged, logits that are NaN, the error counts and nothing else.
+    Where a run has diverged, its logits are NaN: the error is counted, the rest is NaN.
     """
     logarithms = log_probabilities(logits)
     probabilities = np.exp(logarithms)

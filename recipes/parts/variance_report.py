@@ -1,11 +1,13 @@
-"""What `recipes.variance` prints and draws."""
+"""What `recipes.variance` prints and draws, all of it read from its records."""
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 from keras_multimix.evaluation import plot_variance
-from recipes.variance import FRESH, NUM_INTERPOLATIONS, SAMPLINGS
+
+# Records whose name begins so compare pairings; the others stand against K.
+PAIRING = "pairing: "
 
 
 def cases_of(records):
@@ -15,6 +17,17 @@ def cases_of(records):
         key = (record["dataset"], record["network"], record["alpha"])
         cases.setdefault(key, []).append(record)
     return cases
+
+
+def curves_of(records):
+    """The names of what was measured against K, in the order of the records."""
+    names = dict.fromkeys(record["method"] for record in records)
+    return [name for name in names if not name.startswith(PAIRING)]
+
+
+def counts_of(records):
+    """The K that was measured, each once, in the order of the records."""
+    return [r["num_interpolations"] for r in records if r["method"] == "independent"]
 
 
 def find(records, name, count):
@@ -35,9 +48,10 @@ def law(records):
 
 def curve(records, name, scale):
     """The curve of one sampling for `plot_variance`, in units of `scale`."""
-    found = [find(records, name, count) for count in NUM_INTERPOLATIONS]
+    counts = counts_of(records)
+    found = [find(records, name, count) for count in counts]
     return {
-        "num_interpolations": list(NUM_INTERPOLATIONS),
+        "num_interpolations": counts,
         "total": [each["total"] / scale for each in found],
         "total_error": [each["total_error"] / scale for each in found],
     }
@@ -47,11 +61,11 @@ def save_figure(path, records):
     """Draws the variance against K, relative to independent coefficients at K = 1."""
     ((dataset, network, alpha),) = cases_of(records)
     scale = find(records, "independent", 1)["total"]
-    curves = {name: curve(records, name, scale) for name in (*SAMPLINGS, FRESH)}
+    curves = {name: curve(records, name, scale) for name in curves_of(records)}
     title = f"Variance of the gradient: {dataset}, {network}, α = {alpha:g}"
     figure = plot_variance(curves, title)
     a, b = law(records)
-    at = np.geomspace(1, max(NUM_INTERPOLATIONS), 50)
+    at = np.geomspace(1, max(counts_of(records)), 50)
     (panel,) = figure.axes
     panel.plot(at, (a + b / at) / scale, "k:", linewidth=1, label="a + b / K")
     panel.axhline(a / scale, color="0.6", linewidth=0.8)
@@ -74,9 +88,9 @@ def _against_k(records, title):
     scale = find(records, "independent", 1)["total"]
     table = Table(title=f"{title}: variance relative to K = 1 (± standard error)")
     table.add_column("K", no_wrap=True)
-    for count in NUM_INTERPOLATIONS:
+    for count in counts_of(records):
         table.add_column(str(count), justify="right", no_wrap=True)
-    for name in (*SAMPLINGS, FRESH):
+    for name in curves_of(records):
         own = curve(records, name, scale)
         pairs = zip(own["total"], own["total_error"], strict=True)
         table.add_row(name, *(f"{value:.3f} ±{error:.3f}" for value, error in pairs))
@@ -86,7 +100,7 @@ def _against_k(records, title):
 def _law_remark(records):
     a, b = law(records)
     deviations = []
-    for count in NUM_INTERPOLATIONS[1:]:
+    for count in counts_of(records)[1:]:
         found = find(records, "independent", count)
         deviation = (found["total"] - (a + b / count)) / found["total_error"]
         deviations.append(f"{deviation:+.1f}")
@@ -104,11 +118,11 @@ def _of_pairings(records, title):
     for heading in ("pairing", "relative to shuffle", "of the coefficients, %"):
         table.add_column(heading, justify="left" if heading == "pairing" else "right")
     for record in records:
-        if not record["method"].startswith("pairing: "):
+        if not record["method"].startswith(PAIRING):
             continue
         found = record["metrics"]
         table.add_row(
-            record["method"].removeprefix("pairing: "),
+            record["method"].removeprefix(PAIRING),
             f"{found['total'] / scale['total']:.3f} "
             f"±{found['total_error'] / scale['total']:.3f}",
             f"{100 * found['coefficients'] / found['total']:.0f}",

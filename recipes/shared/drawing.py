@@ -7,7 +7,7 @@ from keras_multimix.evaluation import (
     plot_profile,
     plot_reliability,
 )
-from recipes.report import by_method
+from recipes.shared.statistics import by_method
 
 _CURVES = {"test_error": "test error", "nll": "NLL (nats)"}
 _DPI = 120

@@ -2,19 +2,19 @@
 
 import numpy as np
 
-from recipes.curves import TestCurve
+from recipes.shared.curves import TestCurve
 
 
 class StreamedCurve(TestCurve):
     """Measures the plain network about `num_points` times, batch by batch.
 
-    Only the logits and the classes of all images are kept. `top5_error` is measured
+    It keeps only the logits and the classes of all images. It measures `top5_error`
     too.
 
     Args:
         network: the model to measure, without any mixing around it.
-        batches: what gives (images, classes) every time it is iterated over, as a
-            `tf.data.Dataset` does.
+        batches: iterable of (images, classes) that can be iterated over many times,
+            such as a `tf.data.Dataset`.
         epochs: number of epochs of the run.
         on_epoch_end: function () called after every epoch, for a progress bar.
         num_points: how often to measure.

@@ -1,10 +1,10 @@
 """The ablation of the mixup paper (its Table 5): what to mix, and with whom.
 
-Inputs are pixels in [0, 1]; where the paper's text leaves a setting open, such as the
-scale of the noise, it is our reading.
+Inputs are pixels in [0, 1]. The paper leaves some settings open, such as the scale of
+the noise; these are our reading of it.
 """
 
-from recipes.methods import Method
+from recipes.shared.methods import Method
 
 # A mixed row keeps the label of the row that weighs more.
 _INPUTS_ONLY = {"mix_labels": False}

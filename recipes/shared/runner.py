@@ -1,4 +1,4 @@
-"""What the recipes share: the backend, and the loop over runs, which can be resumed."""
+"""The choice of the backend, and the loop over runs, which can be resumed."""
 
 import importlib
 import importlib.util
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-from recipes.results import Results, settings_of
+from recipes.shared.results import Results, settings_of
 
 
 class Run(NamedTuple):
@@ -60,7 +60,7 @@ def run_all(recipe, options, datasets, train, epochs_of, report):
 
     Args:
         recipe: name of the recipe.
-        options: what `recipes.options.parse` gave, with `methods`, `seeds`, `backend`
+        options: what `options.parse` gave, with `methods`, `seeds`, `backend`
             and `output`.
         datasets: names of the data sets.
         train: function (run, on_epoch_end) -> dict with `metrics`, a dict of numbers,

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from recipes.measures import measure, reliability
+from recipes.shared.measures import measure, reliability
 
 
 class TestCurve(keras.callbacks.Callback):
@@ -11,7 +11,7 @@ class TestCurve(keras.callbacks.Callback):
 
     Args:
         network: the model to measure, without any mixing around it.
-        inputs: (N, ...) what it is measured on.
+        inputs: (N, ...) rows of the test set.
         labels: (N,) integer classes.
         epochs: number of epochs of the run.
         on_epoch_end: function () called after every epoch, for a progress bar.
@@ -54,7 +54,7 @@ class TestCurve(keras.callbacks.Callback):
         return predict(self.network, self.inputs), self.labels
 
     def measures(self, logits, labels):
-        """What is measured of them, a dict of numbers."""
+        """The measures of some predictions, a dict of numbers."""
         return measure(logits, labels)
 
     def measured(self):

@@ -1,10 +1,11 @@
-"""What the GAN recipe learns from, and how good its samples are."""
+"""The data of the GAN recipe, and measures of its samples."""
 
 import keras
 import numpy as np
 
+from recipes.datasets import fashion
 from recipes.datasets.points import MIXTURES
-from recipes.whole_files import written_whole
+from recipes.shared.whole_files import written_whole
 
 NUM_SHOWN = 512
 NUM_JUDGED = 2_500  # as VEEGAN's experiments judged them (arXiv 1705.07761)
@@ -42,7 +43,7 @@ class Points:
 
 
 class Images:
-    """Images in [-1, 1], of which nothing is counted."""
+    """Images in [-1, 1]; nothing counts how good generated ones are."""
 
     def __init__(self, images):
         self.images = images
@@ -60,8 +61,6 @@ def source(name, data_dir):
     """The rows of a data set to learn from."""
     if name in MIXTURES:
         return Points(MIXTURES[name]())
-    from recipes.datasets import fashion
-
     return Images(fashion.load_images(data_dir))
 
 
@@ -100,12 +99,12 @@ class Batches(keras.utils.PyDataset):
 
 
 def file_name(text):
-    """A text such as the name of a data set, without what file names had better not."""
+    """A text, such as the name of a data set, without spaces and commas."""
     return text.replace(", ", "_").replace(" ", "_")
 
 
 def path_of(folder, run):
-    """Where the samples of a run are."""
+    """The path of the samples of a run."""
     return folder / "samples" / f"{file_name('_'.join(map(str, run)))}.npz"
 
 

@@ -1,0 +1,63 @@
+"""The columns of the tables: which metric, under which heading, in which unit."""
+
+from typing import NamedTuple
+
+from recipes.shared.statistics import mean_and_std, values
+
+
+class Column(NamedTuple):
+    """One column of a table of results.
+
+    Attributes:
+        metric: its name in the records.
+        heading: what stands above it, with the unit.
+        factor: the metric times this number is shown; 100 shows a share in percent.
+        decimals: how many are shown.
+    """
+
+    metric: str
+    heading: str
+    factor: int
+    decimals: int
+
+    def text(self, records):
+        """The cell of one method: mean ± standard deviation over its records."""
+        return mean_and_std(self.factor * values(records, self.metric), self.decimals)
+
+
+COLUMNS = (
+    Column("test_error", "test error %", 100, 2),
+    Column("nll", "NLL", 1, 3),
+    Column("ece", "ECE %", 100, 1),
+)
+# The test error as the median over the last epochs, as the mixup paper reports it.
+LAST_COLUMNS = (Column("last_error", "test error %", 100, 2), *COLUMNS[1:])
+CORRUPT_COLUMNS = (
+    Column("last_error", "last error %", 100, 2),
+    Column("best_error", "best error %", 100, 2),
+    *COLUMNS[1:],
+)
+MORE_COLUMNS = (
+    Column("train_error", "train error %", 100, 2),
+    Column("train_error_corrupted", "on the labels learned %", 100, 2),
+    Column("profile_misses", "between samples: misses %", 100, 2),
+    Column("profile_gradient", "and gradient", 1, 3),
+    Column("fgsm_error", "FGSM error %", 100, 1),
+    Column("ifgsm_error", "I-FGSM error %", 100, 1),
+    Column("fgsm_black_box_error", "black box: FGSM %", 100, 1),
+    Column("ifgsm_black_box_error", "I-FGSM %", 100, 1),
+)
+# Points have all, images the last three.
+GAN_COLUMNS = (
+    Column("modes", "modes covered", 1, 1),
+    Column("even_modes", "evenly", 1, 1),
+    Column("good_share", "good samples %", 100, 1),
+    Column("discriminator_loss", "d loss", 1, 3),
+    Column("generator_loss", "g loss", 1, 3),
+    Column("seconds", "s/run", 1, 0),
+)
+
+
+def known_columns(records, columns):
+    """Those of `columns` that the records have."""
+    return [each for each in columns if each.metric in records[0]["metrics"]]

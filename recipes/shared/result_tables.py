@@ -1,0 +1,86 @@
+"""Tables of results for a terminal, made with `rich`."""
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from recipes.shared.columns import COLUMNS
+from recipes.shared.statistics import (
+    by_method,
+    mean_and_std,
+    p_value,
+    paired,
+    seeds_below,
+    values,
+)
+
+
+def console():
+    """Where tables are printed."""
+    console = Console()
+    # Where nobody watches, rich would fold the table to 80 columns.
+    return console if console.is_terminal else Console(width=110)
+
+
+def results_table(records, title, columns=COLUMNS):
+    """A table with one row a method, mean ± std over its seeds.
+
+    The seconds are a median: the first run of a process pays for the start-up.
+    """
+    methods = by_method(records)
+    table = Table(title=title)
+    table.add_column("method", no_wrap=True)
+    table.add_column("seeds", justify="right", no_wrap=True)
+    for column in columns:
+        table.add_column(column.heading, justify="right", no_wrap=True)
+    if "erm" in methods:
+        table.add_column("beats erm", justify="right")
+    table.add_column("s/run", justify="right", no_wrap=True)
+    for name, rows in methods.items():
+        row = [column.text(rows) for column in columns]
+        if "erm" in methods:
+            better = seeds_below(rows, methods["erm"], columns[0].metric)
+            row.append("" if name == "erm" else better)
+        table.add_row(
+            name, str(len(rows)), *row, f"{np.median(values(rows, 'seconds')):.1f}"
+        )
+    return table
+
+
+def measures_table(records, title, columns):
+    """A table of further measures: one row a method, mean ± std."""
+    table = Table(title=title)
+    table.add_column("method", no_wrap=True)
+    table.add_column("seeds", justify="right", no_wrap=True)
+    for column in columns:
+        table.add_column(column.heading, justify="right")
+    for name, rows in by_method(records).items():
+        table.add_row(name, str(len(rows)), *(column.text(rows) for column in columns))
+    return table
+
+
+def paired_tests_table(records, reference, metric):
+    """A table of how a metric of each method differs from that of a reference.
+
+    Args:
+        records: the list in results.json, with runs of the reference.
+        reference: name of the method to compare with, seed by seed.
+        metric: a share, shown in points.
+    """
+    methods = by_method(records)
+    table = Table(title=f"{metric} minus that of {reference}, paired by seed")
+    for heading in ("method", "points", "lower on", "t-test p"):
+        table.add_column(heading, justify="left" if heading == "method" else "right")
+    for name, rows in methods.items():
+        if name == reference:
+            continue
+        ours, base = paired(rows, methods[reference], metric)
+        if not len(ours):
+            continue
+        table.add_row(
+            name,
+            mean_and_std(100 * (ours - base), 2),
+            seeds_below(rows, methods[reference], metric),
+            p_value(rows, methods[reference], metric),
+        )
+    return table
