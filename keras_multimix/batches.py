@@ -1,7 +1,6 @@
 """A batch as its caller hands it over: which of its parts are what, and its checks."""
 
 import dataclasses
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -27,7 +26,7 @@ _NUMPY_NAMES = {
 FORMS = "(x, y), (x, y, sample_weight), or a dict such as {'images': …, 'labels': …}"
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass
 class Batch:
     """The parts of a batch, each a nested structure of arrays or None.
 
@@ -37,32 +36,24 @@ class Batch:
         masks: Labels with spatial axes.
         sample_weight: Weights of the rows.
         pack: Puts four such parts back into the structure that the caller used.
+        parts: The four parts in order.
+        part_leaves: The arrays of each, a list of lists.
+        input_leaves: The arrays of the inputs.
     """
 
     inputs: Any
     labels: Any
     masks: Any
     sample_weight: Any
-    pack: Callable
+    pack: Callable | None = None
+
+    def __post_init__(self):
+        self.parts = (self.inputs, self.labels, self.masks, self.sample_weight)
+        # Flattened once, however many ask for its arrays.
+        self.part_leaves = [leaves_of(part) for part in self.parts]
+        self.input_leaves = self.part_leaves[0]
 
     @property
-    def parts(self):
-        """The four parts in order."""
-        return (self.inputs, self.labels, self.masks, self.sample_weight)
-
-    # Each part is flattened once, however many ask for its arrays.
-
-    @functools.cached_property
-    def part_leaves(self):
-        """The arrays of each of the four parts, a list of lists."""
-        return [leaves_of(part) for part in self.parts]
-
-    @functools.cached_property
-    def input_leaves(self):
-        """The arrays of the inputs."""
-        return self.part_leaves[0]
-
-    @functools.cached_property
     def leaves(self):
         """All arrays of all parts."""
         return [leaf for leaves in self.part_leaves for leaf in leaves]
@@ -124,7 +115,7 @@ def split(x, y=None, sample_weight=None):
 def of_model(data):
     """Returns the `Batch` of `(x, y, sample_weight)`, as a model has unpacked it."""
     x, y, sample_weight = data
-    return Batch(x, y, None, sample_weight, None)
+    return Batch(x, y, None, sample_weight)
 
 
 def _split_sequence(data):

@@ -20,13 +20,13 @@ class _Block(NamedTuple):
     Attributes:
         key: All that they depend on but the step.
         first: The first step.
-        count: How many steps there are.
+        num_steps: How many there are.
         drawn: A dict of arrays; axis 0 of each counts the steps.
     """
 
     key: Any
     first: int
-    count: int
+    num_steps: int
     drawn: dict
 
 
@@ -63,10 +63,10 @@ class DrawsAhead:
         key = (first, second, key)
         block = self._block
         offset = step - block.first
-        if key != block.key or not 0 <= offset < block.count:
-            follows = key == block.key and offset == block.count
+        if key != block.key or not 0 <= offset < block.num_steps:
+            follows = key == block.key and offset == block.num_steps
             count = min(
-                2 * block.count if follows else 1,
+                2 * block.num_steps if follows else 1,
                 _MOST_STEPS,
                 max(1, _MOST_WORDS // max(1, num_words)),
                 _LAST_STEP - step + 1,

@@ -191,7 +191,7 @@ class Mixture:
                 return repeat(partner)
             return own_or_mask(leaf, own, partner)
 
-        given = partners or batches.Batch(None, None, None, None, None)
+        given = partners or batches.Batch(None, None, None, None)
         own = map_leaves(self._own, batch.labels)
         partner = partner_rows(batch.labels, given.labels)
         own_weight = map_leaves(self._own, batch.sample_weight)

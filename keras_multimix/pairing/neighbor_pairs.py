@@ -78,7 +78,7 @@ class NeighborPairs(keras.utils.PyDataset):
     ):
         super().__init__(**kwargs)
         self.x, self.y = (map_leaves(np.asarray, part) for part in (x, y))
-        check_batch(Batch(self.x, self.y, None, None, None))
+        check_batch(Batch(self.x, self.y, None, None))
         self.batch_size = check_count("batch_size", batch_size)
         self.num_neighbors = check_count("num_neighbors", num_neighbors)
         check_flag("same_class", same_class)
