@@ -35,7 +35,7 @@ PRESETS = {
             "mixed_precision": "bfloat16",
             "on_device": True,
             "no_profile": True,
-            "points": 6,
+            "points": 4,
             "last": 3,
             "compilation_cache": Path("runs", "compiled"),
             "seeds": 3,
