@@ -32,7 +32,7 @@ within() {
     local seconds=$1 log=$OUTPUT/$2 status=0
     shift 2
     timeout --signal INT --kill-after 15 "$seconds" "$@" >"$log" 2>&1 || status=$?
-    tr '\r' '\n' <"$log" | tail -n "${LINES_SHOWN:-60}" | cut -c 1-200
+    tr '\r' '\n' <"$log" | tail -n "${LINES_SHOWN:-60}"
     echo "== $log: status $status after $SECONDS s"
 }
 

@@ -16,7 +16,7 @@ def build(input_shape, num_classes, width=64, dropout=0.0):
     the normalization, which then has a quarter of the pixels to read.
 
     For 32 × 32 × 3 images, 10 classes and width 64: 6 573 120 parameters to train,
-    379 262 976 multiply-adds an image.
+    379 261 952 multiply-adds an image.
 
     Args:
         input_shape: (height, width, channels) of an image, from 8 × 8 pixels on.
