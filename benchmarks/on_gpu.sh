@@ -14,7 +14,9 @@
 #   SECONDS_JAX, SECONDS_TORCH   time of a benchmark                      (150, 70)
 #   MINUTES   of training                                                 (7.5)
 #   EPOCHS    of a run; else as many as the benchmark says will fit
+#   SEEDS     of each method that they have to fit for                    (3)
 #   ARGUMENTS more options of the recipe
+#   PYTHON    the interpreter that has JAX and PyTorch                    (python3)
 #   SMALL     anything: everything tiny, to see that the stages run
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -32,7 +34,7 @@ within() {
     local seconds=$1 log=$OUTPUT/$2 status=0
     shift 2
     timeout --signal INT --kill-after 15 "$seconds" "$@" >"$log" 2>&1 || status=$?
-    tr '\r' '\n' <"$log" | tail -n "${LINES_SHOWN:-60}"
+    tr '\r' '\n' <"$log" | tail -n 60
     echo "== $log: status $status after $SECONDS s"
 }
 
