@@ -5,6 +5,7 @@
     python -m recipes.cifar --data-dir DIR --attack fgsm ifgsm        # robustness
     python -m recipes.cifar --data-dir DIR --ablation --seeds 1       # what to mix
     python -m recipes.cifar --data-dir DIR --preset paper             # needs a GPU
+    python -m recipes.cifar --data-dir DIR --preset gpu --minutes 9 --seeds 20
 
 `--backend tensorflow` is the fastest on a CPU. The preset `quick`, a narrow net on 2000
 small images, takes two to five minutes a run on one core. What to expect of it: mixup
@@ -12,7 +13,12 @@ errs as often as plain training or more, with a lower likelihood loss and a far 
 calibration; multi-mix errs less than mixup, as many fresh pairs still less.
 """
 
+import functools
+from pathlib import Path
+
 from recipes.parts.ablation import ABLATION
+from recipes.parts.cifar_presets import PRESETS
+from recipes.shared import precision
 from recipes.shared.experiment import run_experiment, setting_of
 from recipes.shared.methods import IMAGE_METHODS, Method, add_options, summaries
 from recipes.shared.options import (
@@ -54,43 +60,11 @@ CIFAR_METHODS = {
 }
 DEFAULT_METHODS = ("erm", "mixup", "multimix", "mixup_matched")
 CORRUPT_METHODS = ("erm", "dropout", "mixup", "mixup_dropout")
-NETWORKS = ("preact_resnet", "wide_resnet", "densenet")
-_ONLY_SMALL = {"image_size": 16, "train_size": 2000, "test_size": 2000, "padding": 2}
-PRESETS = {
-    "quick": (
-        "a narrow PreAct ResNet on 2000 images of 16 × 16, 60 epochs, K = 2, 5 seeds",
-        {
-            **_ONLY_SMALL,
-            "width": 16,
-            "blocks_per_stage": 1,
-            "epochs": 60,
-            "batch_size": 50,
-            "num_interpolations": 2,
-            "weight_decay": 5e-4,
-            # The paper's rates would leave three channels of sixteen.
-            "dropout": 0.5,
-            "schedule": "cosine",
-            "seeds": 5,
-        },
-    ),
-    "paper": (
-        "mixup's: 200 epochs, batch 128, lr ÷10 at 1/2 and 3/4, weight decay 1e-4",
-        {"epochs": 200, "batch_size": 128, "schedule": "steps", "seeds": 1},
-    ),
-    "puzzlemix": (
-        "the public protocol of PuzzleMix, perhaps multi-mix's: CIFAR-100, 1200 epochs",
-        {
-            "dataset": "cifar100",
-            "epochs": 1200,
-            "batch_size": 100,
-            "schedule": "steps_of_puzzlemix",
-            "seeds": 1,
-        },
-    ),
-}
+NETWORKS = ("preact_resnet", "wide_resnet", "densenet", "resnet9")
 # Epochs at which the learning rate falls, as shares of the run.
 SCHEDULES = {
     "cosine": None,
+    "one_cycle": None,
     "steps": (1 / 2, 3 / 4),
     "steps_of_wide_resnet": (0.3, 0.6, 0.9),
     "steps_of_puzzlemix": (1 / 3, 2 / 3),
@@ -127,6 +101,22 @@ def parse_options(arguments=None):
     add("--test-size", type=integer(20), help="test images; all by default")
     add("--dropout", type=number(0), help="rate; by default as the labels need")
     add("--weight-decay", type=number(0), default=1e-4, help="on all weights")
+    add("--no-profile", action="store_true", default=None, help="between samples")
+    add("--points", type=integer(1), help="how often to measure on the way")
+    add("--last", type=integer(1), help="last epochs to measure, each; 10 by default")
+    add(
+        "--on-device",
+        action="store_true",
+        default=None,
+        help="keep the training images on the device, and crop and flip them there",
+    )
+    add(
+        "--compilation-cache",
+        type=Path,
+        metavar="DIR",
+        help="where JAX keeps compiled programs, for runs to come",
+    )
+    precision.add_option(parser)
     add("--schedule", choices=tuple(SCHEDULES), default="cosine", help="learning rate")
     add_tfds_option(parser)
     add_options(parser, batch_size=128, alpha=None, learning_rate=0.1, optimizer="SGD")
@@ -155,12 +145,16 @@ def build_network(split, options, dropout=0.0):
     import keras
 
     from recipes.datasets import cifar
-    from recipes.networks import densenet, preact_resnet, wide_resnet
+    from recipes.networks import densenet, preact_resnet, resnet9, wide_resnet
 
     if options.network == "preact_resnet":
         sizes = {"width": options.width, "blocks_per_stage": options.blocks_per_stage}
         net = preact_resnet.build(
             split.input_shape, split.num_classes, dropout=dropout, **sizes
+        )
+    elif options.network == "resnet9":
+        net = resnet9.build(
+            split.input_shape, split.num_classes, options.width, dropout
         )
     elif options.network == "wide_resnet":
         net = wide_resnet.build(split.input_shape, split.num_classes, dropout=dropout)
@@ -168,21 +162,31 @@ def build_network(split, options, dropout=0.0):
         net = densenet.build(split.input_shape, split.num_classes)
     inputs = keras.Input(split.input_shape)
     normalized = keras.layers.Normalization(mean=cifar.MEAN, variance=cifar.VARIANCE)
-    return keras.Model(inputs, net(normalized(inputs)))
+    # With mixed precision the logits are float32 again.
+    as_float32 = keras.layers.Activation("linear", dtype="float32")
+    return keras.Model(inputs, as_float32(net(normalized(inputs))))
+
+
+@functools.lru_cache(maxsize=1)
+def _load_split(*args, **kwargs):
+    """The last one stays in memory: every method trains on it."""
+    from recipes.datasets import cifar
+
+    return cifar.load_split(*args, **kwargs)
 
 
 def load_data(options, seed):
     """The images, and the training labels to learn: the true ones or corrupted ones."""
     from keras_multimix.evaluation import corrupt_labels
-    from recipes.datasets import cifar
 
-    split = cifar.load_split(
+    split = _load_split(
         options.dataset,
         options.data_dir,
         train_size=options.train_size,
         test_size=options.test_size,
         size=options.image_size,
-        seed=seed,
+        # Of all images there is one split: no need to read them for each seed.
+        seed=seed if options.train_size or options.test_size else 0,
         tensorflow_datasets=options.tfds,
     )
     if not options.corrupt:
@@ -195,34 +199,46 @@ def load_data(options, seed):
 def fit(split, labels, run, options, on_epoch_end):
     """Trains one network; returns it and its record."""
     import dataclasses
-    import functools
 
     import keras
 
     from recipes.datasets.batches import crop_and_flip
-    from recipes.shared.optimizers import sgd
+    from recipes.datasets.device_batches import DeviceRows
     from recipes.shared.training import train_classifier
 
     method = CIFAR_METHODS[run.method]
     keras.utils.set_random_seed(run.seed)
     rate = options.dropout * method.dropout
-    network = build_network(split, options, rate)
-    is_long = options.preset != "quick"
-    measured = train_classifier(
-        network,
-        dataclasses.replace(split, train_labels=labels),
-        method,
-        options,
-        run,
-        on_epoch_end,
-        optimizer=sgd(
-            options.learning_rate, options.weight_decay, SCHEDULES[options.schedule]
-        ),
-        augment=functools.partial(crop_and_flip, padding=options.padding),
-        num_points=options.epochs if is_long else 12,
-        last=10,
-    )
+    padding, is_long = options.padding, options.preset != "quick"
+    with precision.computing_in(options.mixed_precision):
+        network = build_network(split, options, rate)
+        measured = train_classifier(
+            network,
+            dataclasses.replace(split, train_labels=labels),
+            method,
+            options,
+            run,
+            on_epoch_end,
+            optimizer=build_optimizer(options),
+            augment=functools.partial(crop_and_flip, padding=padding),
+            make_batches=functools.partial(DeviceRows, padding=padding)
+            if options.on_device
+            else None,
+            num_points=options.points or (options.epochs if is_long else 12),
+            last=options.last or 10,
+        )
     return network, measured
+
+
+def build_optimizer(options):
+    """A function (epochs, steps_per_epoch) -> SGD with the schedule of the options."""
+    from recipes.shared.one_cycle import sgd_one_cycle
+    from recipes.shared.optimizers import sgd
+
+    rate, decay = options.learning_rate, options.weight_decay
+    if options.schedule == "one_cycle":
+        return sgd_one_cycle(rate, decay)
+    return sgd(rate, decay, SCHEDULES[options.schedule])
 
 
 def train(run, options, on_epoch_end):
@@ -233,8 +249,9 @@ def train(run, options, on_epoch_end):
     network, measured = fit(split, labels, run, options, on_epoch_end)
     metrics = measured["metrics"]
     metrics |= robustness.train_errors(network, split, labels, bool(options.corrupt))
-    measured["profile"] = robustness.profile(network, split, run.seed)
-    metrics |= robustness.profile_means(measured["profile"])
+    if not options.no_profile:
+        measured["profile"] = robustness.profile(network, split, run.seed)
+        metrics |= robustness.profile_means(measured["profile"])
     if options.attack:
 
         def train_source():
@@ -255,6 +272,10 @@ def main(arguments=None):
     """The command; returns the records in results.json."""
     options = parse_options(arguments)
     select_backend(options.backend)
+    if options.compilation_cache and options.backend == "jax":
+        from recipes.shared import compile_cache
+
+        compile_cache.keep(options.compilation_cache)
     return run_experiment(
         "cifar", options, [options.dataset], CIFAR_METHODS, train, report_and_draw
     )

@@ -12,6 +12,7 @@ A step of multi-mix and of its control has K times the rows, which memory has to
 
 import math
 
+from recipes.shared import precision
 from recipes.shared.experiment import run_experiment, setting_of
 from recipes.shared.methods import IMAGE_METHODS, add_options, epochs_of, summaries
 from recipes.shared.options import integer_from, number_from, option_parser, parse
@@ -73,12 +74,7 @@ def parse_options(arguments=None):
         default=5,
         help="epochs in which the learning rate rises from a quarter",
     )
-    add(
-        "--mixed-precision",
-        choices=("none", "bfloat16", "float16"),
-        default="none",
-        help="what layers compute in; weights stay float32",
-    )
+    precision.add_option(parser)
     add_options(
         parser, batch_size=1024, learning_rate=0.4, optimizer="SGD, the highest"
     )
@@ -108,14 +104,9 @@ def train(run, images, options, on_epoch_end):
     """One run; returns its record."""
     import keras
 
-    policy = keras.config.dtype_policy()
-    if options.mixed_precision != "none":
-        keras.config.set_dtype_policy(f"mixed_{options.mixed_precision}")
-    try:
+    with precision.computing_in(options.mixed_precision):
         keras.utils.set_random_seed(run.seed)
         return _fit(run, images, options, on_epoch_end)
-    finally:
-        keras.config.set_dtype_policy(policy)
 
 
 def _fit(run, images, options, on_epoch_end):

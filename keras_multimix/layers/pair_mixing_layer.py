@@ -181,7 +181,7 @@ class PairMixingLayer(MixingLayer):
 
         def sample(steps_state):
             rows = np.arange(num_rows, dtype="int32")
-            rows = np.broadcast_to(rows, (len(steps_state[2]), num_rows))
+            rows = np.tile(rows, (len(steps_state[2]), 1))
             drawn = self._sample(steps_state, rows, table, size, ops)
             return drawn if device is None else tracing.on_device(drawn, device)
 

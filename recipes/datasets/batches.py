@@ -31,9 +31,13 @@ class ShuffledRows(keras.utils.PyDataset):
         return math.ceil(len(self.rows) / self.batch_size)
 
     def __getitem__(self, index):
-        start = index * self.batch_size
-        rows = self.order[start : start + self.batch_size]
+        rows = self.rows_of(index)
         return self.inputs[rows], self.labels[rows]
+
+    def rows_of(self, index):
+        """The numbers of the rows in a batch."""
+        start = index * self.batch_size
+        return self.order[start : start + self.batch_size]
 
     def on_epoch_end(self):
         """Draws the order of the next epoch."""
@@ -91,9 +95,24 @@ def crop_and_flip(images, generator, padding=4):
     count, height, width = images.shape[:3]
     edges = ((0, 0), (padding, padding), (padding, padding), (0, 0))
     padded = np.pad(images, edges)
-    tops, lefts = generator.integers(0, 2 * padding + 1, (2, count))
-    flipped = generator.random(count) < 0.5
+    tops, lefts, flipped = draw_crops(count, padding, generator)
     columns = np.arange(width) + lefts[:, None]
     columns[flipped] = columns[flipped, ::-1]
     rows = np.arange(height) + tops[:, None]
     return padded[np.arange(count)[:, None, None], rows[:, :, None], columns[:, None]]
+
+
+def draw_crops(count, padding, generator):
+    """Draws where to crop images, and which ones to mirror.
+
+    Args:
+        count: number of images.
+        padding: pixels around an image before it is cropped.
+        generator: a `numpy.random.Generator`.
+
+    Returns:
+        (tops, lefts, flipped): two arrays of integers from 0 to 2 * padding, each as
+        likely as the other, and one of booleans, each of length `count`.
+    """
+    tops, lefts = generator.integers(0, 2 * padding + 1, (2, count))
+    return tops, lefts, generator.random(count) < 0.5

@@ -78,6 +78,9 @@ def load_split(
 
 def _averaged(images, size):
     factor = _SIZE // size
+    if factor == 1:
+        # The same numbers as below, without a slow mean of one pixel each.
+        return images / np.float32(255)
     blocks = images.reshape(len(images), size, factor, size, factor, 3)
     return (blocks.mean(axis=(2, 4), dtype="float32") / 255).astype("float32")
 

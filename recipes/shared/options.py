@@ -133,6 +133,11 @@ def option_parser(
         help="epochs of a run" + ("" if epochs else "; as the data need"),
     )
     add(
+        "--minutes",
+        type=number_from(0),
+        help="start no run that is expected to end later than this",
+    )
+    add(
         "--tensorboard",
         action="store_true",
         default=None,

@@ -10,6 +10,9 @@ _KEYS = ("recipe", "dataset", "method", "seed", "backend", "epochs", "metrics")
 # Options that change where a run is written or what else is run, not the run itself.
 _NOT_SETTINGS = {"output", "data_dir", "methods", "seeds", "dataset", "datasets"}
 _NOT_SETTINGS |= {"backend", "tensorboard", "preset"}
+_NOT_SETTINGS |= {"minutes", "on_device", "compilation_cache"}
+# Values of an option that is off.
+_OFF = (None, 0, "none")
 
 
 def settings_of(options):
@@ -99,7 +102,7 @@ class Results:
                 names = [
                     k
                     for k in {*ours, *theirs}
-                    if (ours.get(k) or 0) != (theirs.get(k) or 0)
+                    if _set(ours.get(k)) != _set(theirs.get(k))
                 ]
                 ours = _listed(ours, names)
                 theirs = _listed(theirs, names)
@@ -124,6 +127,10 @@ class Results:
         # Last, because a run counts from here on: a process that is killed before has
         # a run in the table that will be run again, never one that is missing there.
         write_whole(self.path, json.dumps(without_nan(self.records), indent=1) + "\n")
+
+
+def _set(value):
+    return None if value in _OFF else value
 
 
 def _listed(settings, names):

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from tqdm import tqdm
 
 from recipes.shared.results import Results, settings_of
+from recipes.shared.time_limit import TimeLimit
 
 
 class Run(NamedTuple):
@@ -56,12 +57,13 @@ def run_all(recipe, options, datasets, train, epochs_of, report):
 
     A run that OUTPUT/results.json holds is not run again, so the same command goes on
     after an interruption. Ctrl-C ends the loop, reports what there is, and leaves the
-    process with status 130, as a shell expects it.
+    process with status 130, as a shell expects it. With `--minutes` a run that is not
+    expected to end in time does not begin, which is no interruption.
 
     Args:
         recipe: name of the recipe.
-        options: what `options.parse` gave, with `methods`, `seeds`, `backend`
-            and `output`.
+        options: what `options.parse` gave, with `methods`, `seeds`, `minutes`,
+            `backend` and `output`.
         datasets: names of the data sets.
         train: function (run, on_epoch_end) -> dict with `metrics`, a dict of numbers,
             and whatever else is to be kept.
@@ -83,12 +85,19 @@ def run_all(recipe, options, datasets, train, epochs_of, report):
     left = [run for run in runs if not results.has(*run)]
     if len(left) < len(runs):
         print(f"{len(runs) - len(left)} of {len(runs)} runs are in {results.path}.")
-    interrupted = not _run_each(left, results, train, epochs_of)
+    minutes = getattr(options, "minutes", None)
+    limit = TimeLimit(minutes)
+    interrupted = not _run_each(left, results, train, epochs_of, limit)
+    done = sum(results.has(*run) for run in runs)
     if interrupted:
-        done = sum(results.has(*run) for run in runs)
         print(
             f"\nInterrupted with {done} of {len(runs)} runs done. "
             "The same command goes on from there."
+        )
+    elif done < len(runs):
+        print(
+            f"{done} of {len(runs)} runs done; none of the others would have ended "
+            f"within {minutes:g} minutes. The same command goes on from there."
         )
     if results.records:
         report(results.records)
@@ -98,19 +107,23 @@ def run_all(recipe, options, datasets, train, epochs_of, report):
     return results.records
 
 
-def _run_each(runs, results, train, epochs_of):
+def _run_each(runs, results, train, epochs_of, limit):
     """Returns False if Ctrl-C ended it."""
     total = sum(epochs_of(run.method) for run in runs)
     try:
         with tqdm(total=total, unit="epoch", mininterval=0.5) as progress:
             for number, run in enumerate(runs, start=1):
+                epochs = epochs_of(run.method)
+                if not limit.allows(run, epochs):
+                    continue
                 name = " ".join(map(str, (run.dataset, run.method, "seed", run.seed)))
                 progress.set_description(f"run {number}/{len(runs)} {name}")
                 start = time.perf_counter()
                 measured = train(run, progress.update)
                 seconds = round(time.perf_counter() - start, 2)
                 measured["metrics"]["seconds"] = seconds
-                results.add(*run, epochs_of(run.method), measured)
+                results.add(*run, epochs, measured)
+                limit.note(run, epochs, seconds)
     except KeyboardInterrupt:
         return False
     return True

@@ -24,6 +24,7 @@ def train_classifier(
     *,
     optimizer,
     augment=None,
+    make_batches=None,
     warm_up=0,
     num_points=20,
     last=1,
@@ -40,6 +41,9 @@ def train_classifier(
         on_epoch_end: function () called after every epoch.
         optimizer: function (epochs, steps_per_epoch) -> a Keras optimizer.
         augment: function (images, generator) -> images, for every batch; or None.
+        make_batches: function (inputs, labels, batch_size, *, copies, seed) -> a
+            `keras.utils.PyDataset` of batches that are augmented already; it replaces
+            `augment`, but not for partners that are neighbors. Or None.
         warm_up: how many epochs to train plainly before mixing starts.
         num_points: how often to measure on the way.
         last: how many of the last epochs to measure, each.
@@ -48,7 +52,9 @@ def train_classifier(
         The record of the run: `metrics`, `curve` and `reliability`.
     """
     epochs = epochs_of(method, options)
-    data, steps_per_epoch = _data(split, method, options, run.seed, augment)
+    data, steps_per_epoch = _data(
+        split, method, options, run.seed, augment, make_batches
+    )
     model = MixupModel(
         _with_noise(network, split.input_shape, method.noise),
         build_mixer(method, options, run.seed),
@@ -74,7 +80,7 @@ def train_classifier(
     return curve.measured()
 
 
-def _data(split, method, options, seed, augment):
+def _data(split, method, options, seed, augment, make_batches):
     """What `fit` takes, and how many steps an epoch has."""
     x, y = split.train_inputs, split.train_labels
     if method.label_smoothing:
@@ -82,6 +88,9 @@ def _data(split, method, options, seed, augment):
     # Each row `copies` times, in batches `copies` times as large: as many steps.
     copies = options.num_interpolations if method.more_rows else 1
     batch_size = options.batch_size * copies
+    if make_batches and not method.neighbors:
+        batches = make_batches(x, y, batch_size, copies=copies, seed=seed)
+        return {"x": batches}, len(batches)
     if augment is None and not method.neighbors:
         x, y = np.repeat(x, copies, axis=0), np.repeat(y, copies, axis=0)
         arrays = {"x": x, "y": y, "batch_size": batch_size}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from keras_multimix import MixUp, MixupModel
-from recipes.networks import densenet, lenet, preact_resnet, vgg, wide_resnet
+from recipes.networks import densenet, lenet, preact_resnet, resnet9, vgg, wide_resnet
 
 CIFAR = (32, 32, 3)
 SPEECH = (160, 101, 1)
@@ -51,6 +51,7 @@ def weights_of_numpy(monkeypatch, rng):
         (preact_resnet, CIFAR, 10, 11_171_146),
         (wide_resnet, CIFAR, 10, 36_479_194),
         (densenet, CIFAR, 10, 25_624_430),
+        (resnet9, CIFAR, 10, 6_573_120),
         (lenet, SPEECH, 30, 520 + 10_020 + 1000 * (20 * 37 * 22 + 1) + 30 * 1001),
         (vgg, SPEECH, 30, 9_216_576 + 5504 + 512 * (512 * 5 * 3 + 1) + 30 * 513),
     ],
@@ -71,6 +72,7 @@ def test_sizes(network, shape, num_classes, num_parameters):
         (preact_resnet, (16, 16, 3), {"width": 4, "blocks_per_stage": 1}, 4),
         (wide_resnet, (16, 16, 3), {"depth": 10, "widen_factor": 1}, 3),
         (densenet, (16, 16, 3), {"depth": 16, "growth": 4}, 3),
+        (resnet9, (8, 8, 3), {"width": 2}, 3),
         (lenet, (16, 16, 1), {"width": 4}, 0),
         (vgg, (32, 32, 1), {"width": 4}, 0),
     ],
