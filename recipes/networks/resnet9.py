@@ -40,10 +40,11 @@ def build(input_shape, num_classes, width=64, dropout=0.0):
             x = keras.layers.Add()([x, activate(_convolve(body, x.shape[-1]))])
         x = keras.layers.Activation("linear", name=f"stage_{stage}")(x)
     x = keras.layers.GlobalMaxPooling2D()(x)
+    # In float32 also with mixed precision, as the logits are.
     outputs = keras.layers.Dense(
-        num_classes, use_bias=False, kernel_initializer=_clone()
+        num_classes, use_bias=False, kernel_initializer=_clone(), dtype="float32"
     )(x)
-    outputs = keras.layers.Rescaling(_LOGIT_SCALE)(outputs)
+    outputs = keras.layers.Rescaling(_LOGIT_SCALE, dtype="float32")(outputs)
     return keras.Model(inputs, outputs, name="resnet9")
 
 
