@@ -9,7 +9,7 @@ from keras import ops
 
 from keras_multimix import scores
 from keras_multimix.errors import invalid
-from keras_multimix.models.mixup_model import MixupModel
+from keras_multimix.models.mixup.model import MixupModel
 
 _LOCK = threading.RLock()
 

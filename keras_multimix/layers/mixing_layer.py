@@ -8,8 +8,8 @@ from keras import ops as keras_ops
 
 from keras_multimix import batches, labels, mixing, namespaces
 from keras_multimix.errors import invalid
+from keras_multimix.keras_fixes.skip_call import can_skip_keras_call
 from keras_multimix.layers import applying, drawing, random_state
-from keras_multimix.layers.outermost import is_outermost
 from keras_multimix.layers.paired_batch import PairedBatch
 from keras_multimix.seeds import resolve_seed
 
@@ -60,7 +60,7 @@ class MixingLayer(keras.layers.Layer):
             self._validate(batch)
         # NumPy batches, and tf.data's under another backend, stay what they are.
         foreign = self._namespace(batch.leaves, step) is not keras_ops
-        if foreign or is_outermost(self, batch.leaves):
+        if foreign or can_skip_keras_call(self, batch.leaves):
             training = True if training is None else training
             return self.call(x, y, sample_weight, training=training, step=step)
         # Left out, `training` is what the model around the layer is doing.

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from keras_multimix.errors import invalid
 from keras_multimix.layers.paired_batch import PairedBatch
-from keras_multimix.models.cut_points import Cut, is_mask
+from keras_multimix.models.mixup.cut_points import Cut, is_mask
 
 
 class HiddenMixing(NamedTuple):

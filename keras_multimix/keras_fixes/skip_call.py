@@ -12,7 +12,7 @@ import keras
 PROTECTED_METHODS = ("_get_call_context", "_maybe_reset_call_context")
 
 
-def is_outermost(layer, leaves):
+def can_skip_keras_call(layer, leaves):
     """Whether a call on PyTorch's tensors comes from no other layer or model.
 
     Args:

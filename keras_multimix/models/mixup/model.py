@@ -7,20 +7,20 @@ import keras
 
 from keras_multimix import namespaces
 from keras_multimix.errors import invalid
+from keras_multimix.keras_fixes import jax_state
+from keras_multimix.keras_fixes.saving import ResumableModel
 from keras_multimix.layers.mixing_layer import MixingLayer
-from keras_multimix.models import (
+from keras_multimix.models.mixup import (
     cut_points,
     hidden_mixing,
-    jax_state,
-    pair_batches,
-    paired_loss,
-    step_kinds,
-    step_parts,
-    wrapped_model,
+    microbatches,
+    pair_loss,
+    torch_ddp,
+    train_functions,
+    zipped_batches,
 )
+from keras_multimix.models.mixup.microbatches import StepParts
 from keras_multimix.models.nested_config import rebuilt
-from keras_multimix.models.resumable_model import ResumableModel
-from keras_multimix.models.step_parts import StepParts
 from keras_multimix.paired_labels import PairedLabels
 
 
@@ -102,7 +102,7 @@ class MixupModel(ResumableModel):
                 fix="pass for instance `MixUp(alpha=0.2)` or `MultiMix()`",
             )
         points = _check_points(base_model, mix_at)
-        parts = step_parts.check_at_once(
+        parts = microbatches.check_at_once(
             interpolations_at_once, mixer.num_interpolations
         )
         super().__init__(**kwargs)
@@ -122,7 +122,7 @@ class MixupModel(ResumableModel):
 
     def call(self, x, training=None):
         """Returns the base model's predictions, never mixed."""
-        x = pair_batches.own_inputs(x, self._num_inputs)
+        x = zipped_batches.own_inputs(x, self._num_inputs)
         forward = self._training_forward if training else None
         with hidden_mixing.forward_pass():
             # Keras drops `training` where the base model's `call` takes none.
@@ -143,7 +143,7 @@ class MixupModel(ResumableModel):
         Raises:
             ValueError: If it wraps no or another model, or PyTorch does not run.
         """
-        wrapped_model.check_wrapper(wrapper, self.base_model)
+        torch_ddp.check_wrapper(wrapper, self.base_model)
         # As a method: PyTorch would take a module for a second part of this model.
         self._training_forward = None if wrapper is None else wrapper.__call__
 
@@ -162,7 +162,7 @@ class MixupModel(ResumableModel):
         """
         if y is None and _is_arrays(x):
             raise _no_targets()
-        wrapped_model.warn_if_apart(self._training_forward)
+        torch_ddp.warn_if_apart(self._training_forward)
         try:
             with self._before_training.guarding(self):
                 return super().fit(x, y, *args, **kwargs)
@@ -174,7 +174,7 @@ class MixupModel(ResumableModel):
 
     def make_train_function(self, force=False):
         """Compiles the training step, with the arguments of `keras.Model`'s."""
-        step_parts.check_training(self, self._num_parts)
+        microbatches.check_training(self, self._num_parts)
         if self.train_function is not None and not force:
             return
 
@@ -184,7 +184,7 @@ class MixupModel(ResumableModel):
             built, self.train_function = self.train_function, before
             return built
 
-        self.train_function = step_kinds.choosing(self, build)
+        self.train_function = train_functions.choosing(self, build)
         if keras.backend.backend() == "jax":
             # By now `fit` has built everything and taken nothing apart.
             optimizer = self.optimizer.variables if self.optimizer else []
@@ -200,12 +200,12 @@ class MixupModel(ResumableModel):
     def next_step_kind(self, random_state):
         """Returns the kind of the step that has a random state: where it mixes."""
         if not self.mixing:
-            return step_kinds.PLAIN
+            return train_functions.PLAIN
         points = self.mix_at or (cut_points.INPUT,)
         if len(points) == 1:
             return points[0]
         state = namespaces.concrete(random_state)
-        return points[step_kinds.draw_point(state, len(points))]
+        return points[train_functions.draw_point(state, len(points))]
 
     def train_step(self, *args):
         """Mixes one batch and trains on it."""
@@ -221,7 +221,7 @@ class MixupModel(ResumableModel):
 
             if parts.count == 1:
                 return train_on(0)
-            step_parts.run(parts.count, train_on)
+            microbatches.run(parts.count, train_on)
             return self.get_metrics_result()
         # Under JAX a step is a pure function: the count of the mixer's calls is read
         # from its state and handed on with it.
@@ -236,7 +236,7 @@ class MixupModel(ResumableModel):
                 return keras_step(state, data)
 
         state = (state[0], updated, *state[2:])
-        return step_parts.run_in_state(parts.count, train_from, state)
+        return microbatches.run_in_state(parts.count, train_from, state)
 
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
@@ -246,11 +246,9 @@ class MixupModel(ResumableModel):
         self._require_targets(y)
         if isinstance(y, PairedLabels):
             output_names = getattr(self.base_model, "output_names", None)
-            stacked = paired_loss.stack_predictions(y_pred)
-            sample_weight = paired_loss.loss_weights(
-                y, stacked, self.loss, output_names
-            )
-            y, y_pred = paired_loss.stack_labels(y, y_pred), stacked
+            stacked = pair_loss.stack_predictions(y_pred)
+            sample_weight = pair_loss.loss_weights(y, stacked, self.loss, output_names)
+            y, y_pred = pair_loss.stack_labels(y, y_pred), stacked
         return super().compute_loss(
             x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training
         )
@@ -262,21 +260,21 @@ class MixupModel(ResumableModel):
         if not isinstance(y, PairedLabels):
             return super().compute_metrics(x, y, y_pred, sample_weight)
         pairs = y
-        y = paired_loss.stack_labels(pairs, y_pred)
-        y_pred = paired_loss.stack_predictions(y_pred)
-        weights = paired_loss.stack_weights(pairs)
+        y = pair_loss.stack_labels(pairs, y_pred)
+        y_pred = pair_loss.stack_predictions(y_pred)
+        weights = pair_loss.stack_weights(pairs)
         with self._weighting_metrics(pairs, y, y_pred):
             return super().compute_metrics(x, y, y_pred, weights)
 
     def _prepare(self, kind, data):
         """Returns the `StepParts` to train on."""
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        given = pair_batches.split(x, y, self._num_inputs)
+        given = zipped_batches.split(x, y, self._num_inputs)
         own, partners = ((x, y, sample_weight), None) if given is None else given
         if own[1] is None:
             raise _no_targets()
         count = self._num_parts
-        if kind == step_kinds.PLAIN:
+        if kind == train_functions.PLAIN:
             self.mixer.skip()
             # The optimizer waits for as many parts as a mixed step has.
             return StepParts(count, lambda number: (own, None))
@@ -295,7 +293,7 @@ class MixupModel(ResumableModel):
         whole = self.mixer.pair_batch(own, partners, features=features)
         x = own[0]
         if partners is not None:
-            x = pair_batches.stacked(x, partners[0])
+            x = zipped_batches.stacked(x, partners[0])
 
         def mixed_inside(number):
             pairs = whole.part(number, count)
@@ -305,11 +303,11 @@ class MixupModel(ResumableModel):
 
     @property
     def _num_inputs(self):
-        return pair_batches.num_inputs(self.base_model)
+        return zipped_batches.num_inputs(self.base_model)
 
     def _own(self, x, y, sample_weight):
         """Leaves the partners out where batches of pairs are not mixed."""
-        given = pair_batches.split(x, y, self._num_inputs)
+        given = zipped_batches.split(x, y, self._num_inputs)
         return (x, y, sample_weight) if given is None else given[0]
 
     def _require_targets(self, y):
@@ -356,7 +354,7 @@ def _weighted(metric, pairs):
     update_state = metric.update_state
 
     def update_weighted(y_true, y_pred, sample_weight=None):
-        weights = paired_loss.metric_weights(pairs, y_pred, sample_weight)
+        weights = pair_loss.metric_weights(pairs, y_pred, sample_weight)
         return update_state(y_true, y_pred, sample_weight=weights)
 
     return update_weighted

@@ -7,18 +7,13 @@ from keras import ops
 from keras_multimix import namespaces, randomness
 from keras_multimix.arguments import check_alpha, check_choice, check_count, check_flag
 from keras_multimix.errors import invalid
+from keras_multimix.keras_fixes import jax_state
+from keras_multimix.keras_fixes.saving import ResumableModel
 from keras_multimix.layers import random_state
-from keras_multimix.models import (
-    descent,
-    gan_checks,
-    gan_draws,
-    gan_losses,
-    jax_state,
-)
-from keras_multimix.models.gan_optimizer import GANOptimizer
+from keras_multimix.models.gan import checks, draws, gradient_step, losses
+from keras_multimix.models.gan.non_finite import StopAtNonFinite
+from keras_multimix.models.gan.optimizer import GANOptimizer
 from keras_multimix.models.nested_config import rebuilt
-from keras_multimix.models.non_finite import StopAtNonFinite
-from keras_multimix.models.resumable_model import ResumableModel
 from keras_multimix.seeds import resolve_seed
 
 GENERATOR_LOSSES = ("non_saturating", "min_max")
@@ -103,7 +98,7 @@ class MixupGAN(ResumableModel):
         discriminator_steps = check_count("discriminator_steps", discriminator_steps)
         check_choice("generator_loss", generator_loss, GENERATOR_LOSSES)
         check_flag("from_logits", from_logits)
-        gan_checks.check_networks(generator, discriminator, from_logits)
+        checks.check_networks(generator, discriminator, from_logits)
         seed = resolve_seed(seed)
         super().__init__(**kwargs)
         self.generator = generator
@@ -167,9 +162,9 @@ class MixupGAN(ResumableModel):
             **kwargs: Likewise.
         """
         if kwargs.get("validation_data") is not None or kwargs.get("validation_split"):
-            raise gan_checks.no_test_loss("argument `validation_data`")
+            raise checks.no_test_loss("argument `validation_data`")
         if hasattr(x, "shape"):
-            gan_checks.check_rows(tuple(x.shape), self.generator.output_shape)
+            checks.check_rows(tuple(x.shape), self.generator.output_shape)
         if not isinstance(callbacks, keras.callbacks.CallbackList):
             # First in the list, so that it stops before another saves bad weights.
             given = [] if callbacks is None else keras.tree.flatten(callbacks)
@@ -183,7 +178,7 @@ class MixupGAN(ResumableModel):
 
     def evaluate(self, *args, **kwargs):
         """Raises a ValueError: a GAN has no loss of rows that it was not trained on."""
-        raise gan_checks.no_test_loss("call of `evaluate`")
+        raise checks.no_test_loss("call of `evaluate`")
 
     def make_train_function(self, force=False):
         """Compiles the training step, with the arguments of `keras.Model`'s."""
@@ -219,7 +214,7 @@ class MixupGAN(ResumableModel):
         batch_size = check_count("batch_size", batch_size)
         state = (*randomness.key_words(resolve_seed(seed)), np.zeros((1, 1), "int32"))
         shape = self.generator.input_shape[1:]
-        (latent,) = gan_draws.draw_latents(state, num_rows, shape, namespaces.numpy_ops)
+        (latent,) = draws.draw_latents(state, num_rows, shape, namespaces.numpy_ops)
         starts = range(0, num_rows, batch_size)
         return np.concatenate(
             [
@@ -230,10 +225,10 @@ class MixupGAN(ResumableModel):
 
     def _train(self, data):
         real, _, _ = keras.utils.unpack_x_y_sample_weight(data)
-        gan_checks.check_rows(tuple(real.shape), self.generator.output_shape)
+        checks.check_rows(tuple(real.shape), self.generator.output_shape)
         real = ops.cast(real, self.compute_dtype)
         variables = self.variables
-        latents, coefficients = gan_draws.draw_calls(
+        latents, coefficients = draws.draw_calls(
             self.random_state,
             self.discriminator_steps + 1,
             ops.shape(real)[0],
@@ -241,19 +236,19 @@ class MixupGAN(ResumableModel):
             self.alpha,
         )
         for step in range(self.discriminator_steps):
-            fake = descent.without_gradient(
+            fake = gradient_step.without_gradient(
                 lambda step=step: self.generator(latents[step], training=True)
             )
-            of_discriminator = descent.descend(
-                lambda fake=fake, step=step: gan_losses.discriminator_loss(
+            of_discriminator = gradient_step.gradient_step(
+                lambda fake=fake, step=step: losses.discriminator_loss(
                     self._logits, real, fake, coefficients[step]
                 ),
                 self.discriminator.trainable_variables,
                 self.optimizer.discriminator,
                 variables,
             )
-        of_generator = descent.descend(
-            lambda: gan_losses.generator_loss(
+        of_generator = gradient_step.gradient_step(
+            lambda: losses.generator_loss(
                 self.generator_loss,
                 self._logits,
                 real,

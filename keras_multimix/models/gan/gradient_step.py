@@ -3,7 +3,7 @@
 import keras
 
 
-def descend(loss, weights, optimizer, variables):
+def gradient_step(loss, weights, optimizer, variables):
     """Lowers a loss by one step of an optimizer.
 
     Args:

@@ -1,0 +1,1 @@
+"""What mends Keras, or gets around it."""
