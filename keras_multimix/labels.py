@@ -1,10 +1,34 @@
-"""Labels as they are mixed: floating point, integers one-hot."""
+"""Labels as they are mixed: floating point, integers one-hot, or kept as pairs."""
+
+from typing import Any, NamedTuple
 
 from keras_multimix import namespaces
 from keras_multimix.batches import dtype_of, is_integer, leaves_of, same_shape
 from keras_multimix.errors import invalid
 
 MAX_CLASSES = 2**31 - 1  # class indices are 32-bit integers
+
+
+class LabelPairs(NamedTuple):
+    """The two labels of each mixed row, for losses that cannot take mixed labels.
+
+    A mixing layer makes it from B rows and K interpolations; a model's loss reads it.
+
+    Attributes:
+        own: The labels of the rows themselves, each of shape `(B * K, ...)`.
+        partner: The labels of the partners, in the same structure.
+        coefficients: λ, the weight of `own`, float32 of shape `(B * K,)`.
+        own_weight: The rows' sample weights, or None.
+        partner_weight: The partners' sample weights, or None.
+        scale: The number of plain rows divided by the number of mixed rows.
+    """
+
+    own: Any
+    partner: Any
+    coefficients: Any
+    own_weight: Any
+    partner_weight: Any
+    scale: Any
 
 
 def mixed_dtype(leaf):

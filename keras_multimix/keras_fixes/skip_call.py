@@ -1,10 +1,11 @@
-"""Calls that need nothing of what Keras does around a layer's `call`.
+"""Calls of a layer that can skip what Keras does around the layer's `call`.
 
-PyTorch runs eagerly, and there Keras' `__call__` takes as long as mixing a small batch;
-PyTorch's compiler has to trace it. Where no other layer is being called, it does
-nothing for a mixing layer of tensors, so that `call` may be called itself. Only
-protected methods of Keras' layers know whether another one is being called; without
-them every call goes through Keras.
+PyTorch runs eagerly. There Keras' `__call__` takes as long as mixing a small batch
+(keras#22561), and PyTorch's compiler has to trace all of it. If a mixing layer gets
+tensors and no other layer is calling it, `__call__` changes nothing, so the mixing
+layer runs its `call` directly. Only protected methods of Keras' layers tell whether
+another layer is calling. If Keras takes these methods away, every call goes through
+Keras.
 """
 
 import keras
@@ -13,7 +14,7 @@ PROTECTED_METHODS = ("_get_call_context", "_maybe_reset_call_context")
 
 
 def can_skip_keras_call(layer, leaves):
-    """Whether a call on PyTorch's tensors comes from no other layer or model.
+    """Whether PyTorch runs, all inputs are its tensors, and no other layer is calling.
 
     Args:
         layer: The layer that is called.

@@ -4,7 +4,6 @@ import keras
 
 from keras_multimix import batches, labels, mixing
 from keras_multimix.batches import Batch, map_leaves
-from keras_multimix.paired_labels import PairedLabels
 
 
 def map_batch(function, batch):
@@ -74,7 +73,7 @@ def pair_labels(layer, batch, partners, transformation, ops):
         ops: The namespace of all three.
 
     Returns:
-        A `PairedLabels` without its `scale`.
+        A `LabelPairs` without its `scale`.
     """
     in_order = transformation | {"partner": None}
     times = transformation["coefficients"].shape[1]  # K, or a part of K
@@ -94,7 +93,7 @@ def pair_labels(layer, batch, partners, transformation, ops):
             return repeat(partner_leaf)
         return own_or_mask(leaf, partner_leaf)
 
-    return PairedLabels(
+    return labels.LabelPairs(
         own=map_leaves(own_or_mask, batch.labels, partners.labels),
         partner=map_leaves(partner_or_mask, batch.labels, partners.labels),
         coefficients=ops.reshape(label_coefficients(layer, transformation, ops), (-1,)),

@@ -241,7 +241,7 @@ class MixingLayer(keras.layers.Layer):
         raise NotImplementedError
 
     def pair_labels(self, batch, partners, transformation, ops):
-        """Returns the labels and weights of mixed rows as `PairedLabels`."""
+        """Returns the labels and weights of mixed rows as `LabelPairs`."""
         raise NotImplementedError
 
     def transformation_shapes(self, num_rows):

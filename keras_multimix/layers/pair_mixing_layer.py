@@ -122,7 +122,7 @@ class PairMixingLayer(MixingLayer):
         return applying.mix_inputs(self, inputs, others, transformation, ops)
 
     def pair_labels(self, batch, partners, transformation, ops):
-        """Returns the labels and weights of mixed rows as `PairedLabels`."""
+        """Returns the labels and weights of mixed rows as `LabelPairs`."""
         return applying.pair_labels(self, batch, partners, transformation, ops)
 
     # An α that changes ---------------------------------------------------------

@@ -60,7 +60,7 @@ class PairedBatch:
 
     @functools.cached_property
     def labels(self):
-        """The `PairedLabels` of the mixed rows."""
+        """The `LabelPairs` of the mixed rows."""
         batch, ops = self._batch, self._ops
         if self._partner_data is None:
             without_inputs = dataclasses.replace(batch, inputs=None)
