@@ -18,8 +18,8 @@ def interleave(first, second):
         `first`, and so on.
     """
     # Not `ops.stack`. If it stacks one tensor with itself, TensorFlow's graph optimizer
-    # (2.21) replaces it by a tile, and always tiles the first output of the operation
-    # that made the tensor: a data iterator's inputs in place of its labels.
+    # (2.18 to 2.21) replaces it by a tile, and always tiles the first output of the
+    # operation that made the tensor: a data iterator's inputs in place of its labels.
     pairs = ops.concatenate([first[:, None], second[:, None]], axis=1)
     return ops.reshape(pairs, (-1, *ops.shape(first)[1:]))
 
@@ -32,7 +32,8 @@ def repeat_for_places(weights, like):
         like: Tensor of shape `(B, ..., C)`, whose last axis is no place.
 
     Returns:
-        float32 tensor of the shape of `like` without its last axis.
+        float32 tensor of the shape of `like` without its last axis; `weights` if the
+        rows of `like` have at most one axis.
     """
     rank = len(like.shape)
     if rank <= 2:
