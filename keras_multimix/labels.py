@@ -1,4 +1,6 @@
-"""Labels as they are mixed: floating point, integers one-hot."""
+"""Labels as they are mixed: floating point, integers one-hot, or kept as pairs."""
+
+from typing import Any, NamedTuple
 
 from keras_multimix import tracing
 from keras_multimix.arguments import invalid
@@ -11,9 +13,29 @@ from keras_multimix.batches import (
 from keras_multimix.namespaces import is_array, numpy_ops
 
 MAX_CLASSES = 2**31 - 1  # class indices are 32-bit integers
-
-
 _AT_LEAST_FLOAT32 = ("float64", "complex64", "complex128")
+
+
+class LabelPairs(NamedTuple):
+    """The two labels of each mixed row, for losses that cannot take mixed labels.
+
+    A mixing layer makes it from B rows and K interpolations; a model's loss reads it.
+
+    Attributes:
+        own: The labels of the rows themselves, each of shape `(B * K, ...)`.
+        partner: The labels of the partners, in the same structure.
+        coefficients: λ, the weight of `own`, float32 of shape `(B * K,)`.
+        own_weight: The rows' sample weights, or None.
+        partner_weight: The partners' sample weights, or None.
+        scale: The number of plain rows divided by the number of mixed rows.
+    """
+
+    own: Any
+    partner: Any
+    coefficients: Any
+    own_weight: Any
+    partner_weight: Any
+    scale: Any
 
 
 def mixed_dtype(leaf):

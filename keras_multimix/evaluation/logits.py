@@ -9,7 +9,8 @@ from keras import ops
 
 from keras_multimix import scores
 from keras_multimix.errors import invalid
-from keras_multimix.models.mixup_model import MixupModel
+from keras_multimix.keras_fixes import model_graph
+from keras_multimix.models.mixup.model import MixupModel
 
 _LOCK = threading.RLock()
 
@@ -91,7 +92,7 @@ def _last_softmax(model):
         last = model.layers[-1] if model.layers else None
     else:
         outputs = keras.tree.flatten(getattr(model, "outputs", None) or [])
-        last = outputs[0]._keras_history.operation if outputs else None
+        last = model_graph.node_of(outputs[0]).operation if outputs else None
     if isinstance(last, keras.Model):
         return _last_softmax(last)
     if isinstance(last, keras.layers.Softmax):

@@ -8,9 +8,9 @@ from keras import ops as keras_ops
 
 from keras_multimix import batches, labels, namespaces, runtime, tracing
 from keras_multimix.arguments import invalid
+from keras_multimix.keras_fixes.skip_call import can_skip_keras_call
 from keras_multimix.layers import random_state, shapes
 from keras_multimix.layers.mixture import Mixture
-from keras_multimix.layers.outermost import is_outermost
 from keras_multimix.layers.transformations import check_transformation
 from keras_multimix.seeds import resolve_seed
 
@@ -61,7 +61,7 @@ class MixingLayer(keras.layers.Layer):
             self._validate(batch)
         # NumPy batches, and tf.data's under another backend, stay what they are.
         ops = self._namespace(batch.leaves, step)
-        if ops is not keras_ops or is_outermost(self, batch.leaves):
+        if ops is not keras_ops or can_skip_keras_call(self, batch.leaves):
             if training is False:
                 return batch.pack(*batch.parts)
             return self._mixture(batch, step, ops).batch()

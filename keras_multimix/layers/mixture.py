@@ -5,9 +5,9 @@ import functools
 
 from keras_multimix import batches, labels, mixing, namespaces, runtime
 from keras_multimix.batches import map_leaves
+from keras_multimix.labels import LabelPairs
 from keras_multimix.layers.shapes import num_pairs
 from keras_multimix.mixing import Partners
-from keras_multimix.paired_labels import PairedLabels
 from keras_multimix.pairing.fixed import Given
 
 
@@ -98,7 +98,7 @@ class Mixture:
         return self._by_layer(mix)
 
     def pairs(self):
-        """Returns the labels and weights of the mixed rows, as `PairedLabels`."""
+        """Returns the labels and weights of the mixed rows, as `LabelPairs`."""
         pairs = self._by_layer(self._pairs_by)
         rows_after = self._ops.cast(self._ops.shape(pairs.coefficients)[0], "float32")
         return pairs._replace(
@@ -196,7 +196,7 @@ class Mixture:
         partner = partner_rows(batch.labels, given.labels)
         own_weight = map_leaves(self._own, batch.sample_weight)
         partner_weight = partner_rows(batch.sample_weight, given.sample_weight)
-        return PairedLabels(
+        return LabelPairs(
             own=map_leaves(own_or_mask, batch.labels, own, partner),
             partner=map_leaves(partner_or_mask, batch.labels, own, partner),
             coefficients=ops.reshape(weights, (-1,)),

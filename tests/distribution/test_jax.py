@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from keras_multimix.models.step_kinds import draw_point
+from keras_multimix.models.mixup.train_functions import draw_point
 from tests import helpers
 from tests.distribution import processes
 

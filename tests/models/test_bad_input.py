@@ -31,6 +31,11 @@ class OwnLoss(keras.Sequential):
         return super().compute_loss(*args, **kwargs)
 
 
+class OwnMetrics(keras.Sequential):
+    def compute_metrics(self, *args, **kwargs):
+        return super().compute_metrics(*args, **kwargs)
+
+
 @pytest.mark.parametrize(
     "mixer", [None, "mixup", MixUp, lambda x: x, keras.layers.Dense(3)]
 )
@@ -41,7 +46,12 @@ def test_mixers(mixer):
 
 
 @pytest.mark.parametrize(
-    ("model_class", "method"), [(OwnStep, "train_step"), (OwnLoss, "compute_loss")]
+    ("model_class", "method"),
+    [
+        (OwnStep, "train_step"),
+        (OwnLoss, "compute_loss"),
+        (OwnMetrics, "compute_metrics"),
+    ],
 )
 def test_base_models_with_a_step_of_their_own(model_class, method):
     with pytest.raises(ValueError, match=method) as error:

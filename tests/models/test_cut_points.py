@@ -4,7 +4,7 @@ import keras
 import pytest
 
 from keras_multimix import MixUp, MixupModel
-from keras_multimix.models import cut_points
+from keras_multimix.models.mixup import cut_points
 
 
 def residual(name=None):

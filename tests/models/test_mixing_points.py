@@ -199,11 +199,11 @@ def test_each_point_is_traced_once():
 
 def drawn_points(seed, points, steps, start=0):
     from keras_multimix import randomness
-    from keras_multimix.models import step_kinds
+    from keras_multimix.models.mixup import train_functions
 
     words = randomness.key_words(seed)
     return [
-        step_kinds.draw_point(np.append(words, step).astype("int32"), points)
+        train_functions.draw_point(np.append(words, step).astype("int32"), points)
         for step in range(start, start + steps)
     ]
 

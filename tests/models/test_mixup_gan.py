@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_multimix import MixupGAN
-from keras_multimix.models import gan_losses
+from keras_multimix.models.gan import losses
 from tests.helpers import in_numpy
 
 RNG = np.random.default_rng
@@ -67,13 +67,13 @@ def test_losses_are_those_of_the_formula():
     mixed = oracle_cross_entropy(2 * blend.sum(-1), λ)
     plain = oracle_cross_entropy(2 * real.sum(-1), np.ones(6))
     plain = (plain + oracle_cross_entropy(2 * fake.sum(-1), np.zeros(6))) / 2
-    of = gan_losses.discriminator_loss(logits_of, *tensors)
+    of = losses.discriminator_loss(logits_of, *tensors)
     assert value(of) == pytest.approx(mixed, rel=1e-5)
-    of = gan_losses.discriminator_loss(logits_of, *tensors[:2], None)
+    of = losses.discriminator_loss(logits_of, *tensors[:2], None)
     assert value(of) == pytest.approx(plain, rel=1e-5)
-    of = gan_losses.generator_loss("min_max", logits_of, *tensors)
+    of = losses.generator_loss("min_max", logits_of, *tensors)
     assert value(of) == pytest.approx(-mixed, rel=1e-5)
-    of = gan_losses.generator_loss("non_saturating", logits_of, *tensors)
+    of = losses.generator_loss("non_saturating", logits_of, *tensors)
     expected = oracle_cross_entropy(2 * fake.sum(-1), np.ones(6))
     assert value(of) == pytest.approx(expected, rel=1e-5)
 
@@ -81,7 +81,7 @@ def test_losses_are_those_of_the_formula():
 def test_large_logits_give_finite_losses():
     logits = keras.ops.convert_to_tensor(np.array([-1e4, 1e4], "float32"))
     targets = keras.ops.convert_to_tensor(np.array([1.0, 0.0], "float32"))
-    assert value(gan_losses.cross_entropy(logits, targets)) == pytest.approx(1e4)
+    assert value(losses.cross_entropy(logits, targets)) == pytest.approx(1e4)
 
 
 # Training -------------------------------------------------------------------

@@ -1,7 +1,7 @@
-"""Training a base model through PyTorch's wrapper for several processes.
+"""Training a base model through PyTorch's `DistributedDataParallel`.
 
-`DistributedDataParallel` averages the gradients over the ranks, but only of a forward
-pass that goes through it. Keras' training step calls the model itself.
+The wrapper averages the gradients over the ranks, but only if the forward pass goes
+through the wrapper. Keras' training step calls the model itself.
 """
 
 import sys
@@ -13,14 +13,15 @@ from keras_multimix.errors import invalid
 
 
 def check_wrapper(wrapper, base_model):
-    """Refuses what does not wrap a base model.
+    """Refuses a wrapper of anything but a base model.
 
     Args:
-        wrapper: What a caller passed: `DistributedDataParallel(base_model)`, or None.
+        wrapper: The argument that the caller passed:
+            `DistributedDataParallel(base_model)` or None.
         base_model: The model that it should wrap.
 
     Raises:
-        ValueError: If it does not, or PyTorch does not run.
+        ValueError: If it wraps no or another model, or PyTorch does not run.
     """
     if wrapper is None:
         return
@@ -42,7 +43,10 @@ def check_wrapper(wrapper, base_model):
 
 
 def warn_if_apart(wrapper):
-    """Warns of ranks that train each for itself, which no result would show."""
+    """Warns if several ranks train without averaging their gradients.
+
+    Nothing in the results would show it.
+    """
     distributed = sys.modules.get("torch.distributed")
     if wrapper is not None or keras.backend.backend() != "torch" or not distributed:
         return

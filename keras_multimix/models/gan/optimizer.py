@@ -9,12 +9,13 @@ from keras_multimix.models.nested_config import rebuilt
 class GANOptimizer(keras.optimizers.Optimizer):
     """The optimizers of a generator and of a discriminator.
 
-    Keras hands the variables of a model's one optimizer into its compiled step and
-    writes them to files. This one holds both; it never changes a weight itself.
+    A Keras model has one optimizer: Keras passes its variables into the compiled step
+    and writes them to files. This optimizer holds the two others and changes no weight
+    itself.
 
     Args:
         generator: The generator's optimizer.
-        discriminator: The discriminator's.
+        discriminator: The discriminator's optimizer.
         **kwargs: `name`.
     """
 
@@ -26,22 +27,22 @@ class GANOptimizer(keras.optimizers.Optimizer):
 
     @property
     def variables(self):
-        """Its own, and those of both."""
+        """This optimizer's own variables and those of both others."""
         own = super().variables
         return [*own, *self.generator.variables, *self.discriminator.variables]
 
     def build(self, variables):
-        """Does nothing: both were built for their own network's weights."""
+        """Does nothing: `build_both` builds both for their own network's weights."""
         self.built = True
 
     def build_both(self, generator_weights, discriminator_weights):
-        """Makes the variables of both, for the weights that each will change."""
+        """Makes the variables of both optimizers for the weights that they change."""
         self.generator.build(generator_weights)
         self.discriminator.build(discriminator_weights)
         self.built = True
 
     def save_own_variables(self, store):
-        """Saves the count of steps; both optimizers are saved as parts of this one."""
+        """Saves the number of steps; Keras saves both optimizers as parts of this."""
         store["0"] = self.iterations
 
     def load_own_variables(self, store):

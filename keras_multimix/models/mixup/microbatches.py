@@ -1,11 +1,9 @@
-"""A training step in several parts, one after another: memory for one at a time.
+"""A training step in several microbatches, so that memory holds one of them at a time.
 
-Each part is a training step of Keras' own on some of the K interpolations; the
-optimizer, which accumulates gradients, moves the weights at the last one.
+Each microbatch has some of the K interpolations of every pair, and goes through Keras'
+own training step. The optimizer accumulates the gradients and changes the weights after
+the last microbatch.
 """
-
-from collections.abc import Callable
-from typing import NamedTuple
 
 import keras
 
@@ -14,35 +12,20 @@ from keras_multimix.arguments import check_count
 from keras_multimix.errors import invalid
 
 
-class StepParts(NamedTuple):
-    """What the parts of a step train on.
-
-    Attributes:
-        count: How many there are.
-        of: A function of a part's number, an integer or a scalar tensor, that returns
-            its `(data, hidden)`: a batch, and the `HiddenMixing` of its forward pass.
-    """
-
-    count: int
-    of: Callable
-
-
-def check_at_once(value, num_interpolations):
-    """Refuses a number of interpolations at once that does not divide K.
+def count_microbatches(interpolations_at_once, num_interpolations):
+    """Returns how many microbatches a step has.
 
     Args:
-        value: What the caller passed; None is all of them.
+        interpolations_at_once: The argument that the caller passed; None is all of
+            them.
         num_interpolations: K.
 
-    Returns:
-        The number of parts.
-
     Raises:
-        ValueError: If it is no such number.
+        ValueError: If it is no divisor of K.
     """
-    if value is None:
+    if interpolations_at_once is None:
         return 1
-    value = check_count("interpolations_at_once", value)
+    value = check_count("interpolations_at_once", interpolations_at_once)
     if num_interpolations % value:
         raise invalid(
             "argument `interpolations_at_once`",
@@ -53,18 +36,19 @@ def check_at_once(value, num_interpolations):
     return num_interpolations // value
 
 
-def check_training(model, num_parts):
-    """Refuses to train a model whose optimizer does not wait for all parts of a step.
+def check_optimizer(model, count):
+    """Refuses an optimizer that changes the weights before the last microbatch.
 
     Args:
         model: A compiled `keras.Model`.
-        num_parts: How many parts a step has.
+        count: How many microbatches a step has.
 
     Raises:
-        ValueError: If the optimizer does not accumulate the gradients of that many,
-            does more than that between them, or an interrupted step has left some.
+        ValueError: If the optimizer accumulates the gradients of another number of
+            microbatches, does anything else after each of them, or still holds
+            gradients of an interrupted step.
     """
-    if num_parts == 1:
+    if count == 1:
         return
     optimizer = model.optimizer
     kind = type(optimizer).__name__
@@ -75,24 +59,24 @@ def check_training(model, num_parts):
     elif getattr(optimizer, "use_ema", False):
         received = f"{kind}(use_ema=True), which averages the weights after each part"
         fix = "pass use_ema=False"
-    elif (steps or 1) % num_parts:
+    elif (steps or 1) % count:
         received = f"{kind} with gradient_accumulation_steps={steps}"
         fix = (
             f"pass for instance `keras.optimizers.{kind}(..., "
-            f"gradient_accumulation_steps={num_parts})`"
+            f"gradient_accumulation_steps={count})`"
         )
     elif _is_distributed(model):
         received = "a strategy of `tf.distribute`, under which Keras accumulates none"
         fix = "leave `interpolations_at_once` out and pass smaller batches"
-    elif _parts_done(optimizer) % num_parts:
-        received = f"one that holds the gradients of {_parts_done(optimizer)} parts"
+    elif _num_held(optimizer) % count:
+        received = f"one that holds the gradients of {_num_held(optimizer)} parts"
         fix = "a step was interrupted: compile anew, or load a checkpoint"
     else:
         return
     raise invalid(
         "optimizer of a model with `interpolations_at_once`",
-        expected=f"one that accumulates the gradients of a step's {num_parts} parts, "
-        f"gradient_accumulation_steps={num_parts} or a multiple",
+        expected=f"one that accumulates the gradients of a step's {count} parts, "
+        f"gradient_accumulation_steps={count} or a multiple",
         received=received,
         fix=fix,
     )
@@ -108,17 +92,17 @@ def _is_distributed(model):
     return strategy is not default
 
 
-def _parts_done(optimizer):
+def _num_held(optimizer):
     (count,) = [each for each in optimizer.variables if each.name == "iteration"]
     return int(keras.ops.convert_to_numpy(count.value))
 
 
 def run(count, step):
-    """Runs the parts of a step on TensorFlow or PyTorch.
+    """Runs a step on each microbatch in turn, on TensorFlow or PyTorch.
 
     Args:
-        count: How many parts there are, 2 or more.
-        step: A function of a part's number.
+        count: How many microbatches there are, 2 or more.
+        step: A function of a microbatch's number.
     """
     if not runtime.in_tensorflow_graph():
         for number in range(count):
@@ -126,8 +110,8 @@ def run(count, step):
         return
     import tensorflow as tf
 
-    # A loop, which keeps the parts apart: of operations side by side a compiler would
-    # start the next part before it has let go of the last one's memory.
+    # Without a loop, a compiler would see all microbatches side by side, and start the
+    # next one before it has released the memory of the last one.
     def body(number):
         step(number)
         return (number + 1,)
@@ -137,16 +121,17 @@ def run(count, step):
     )
 
 
-def run_in_state(count, step, state):
-    """Runs the parts of a step on JAX, from a state to the next.
+def run_statelessly(count, step, state):
+    """Runs a step on each microbatch in turn, on JAX, from one state to the next.
 
     Args:
-        count: How many parts there are.
-        step: A function of a state and a part's number that returns `(logs, state)`.
+        count: How many microbatches there are.
+        step: A function of a state and a microbatch's number that returns
+            `(logs, state)`.
         state: A structure of arrays.
 
     Returns:
-        The last part's `(logs, state)`.
+        The `(logs, state)` after the last microbatch.
     """
     if count == 1:
         return step(state, 0)
@@ -156,8 +141,8 @@ def run_in_state(count, step, state):
         logs, state = step(state, number)
         return state, logs
 
-    # On the CPU convolutions are many times slower in a loop (jaxlib 0.10). Written
-    # out, the parts still run in turn: each reads the last one's state.
+    # On the CPU, convolutions are many times slower inside a loop (jaxlib 0.10), so the
+    # loop is unrolled. The steps still run in turn: each reads the state of the last.
     unroll = jax.default_backend() == "cpu"
     state, logs = jax.lax.scan(body, state, jax.numpy.arange(count), unroll=unroll)
     return keras.tree.map_structure(lambda values: values[-1], logs), state

@@ -1,4 +1,15 @@
-"""A model whose training can stop anywhere and go on as if it had not."""
+"""A model whose training can stop at any moment and continue as if it had not.
+
+Keras' own files have three faults that stand in the way:
+
+- Keras opens the file that it replaces before it has anything to write. A process that
+  is killed at that moment loses both the old file and the new one. `BackupAndRestore`
+  keeps a second file for that reason (keras#20463).
+- Keras leaves the random states of layers such as `Dropout` out of its files
+  (keras#19796).
+- Keras skips the optimizer's state when it loads weights into a model whose optimizer
+  was never used (keras#19389).
+"""
 
 import contextlib
 import os
@@ -12,47 +23,43 @@ _SEED_STATE = "seed_state_"
 
 
 class UnreadableFile(ValueError, OSError):
-    """A file of weights that cannot be read.
+    """The error for a file of weights that cannot be read.
 
-    An `OSError` too, as Keras raises: `keras.callbacks.BackupAndRestore` then looks
-    for the file before it, which it keeps with `double_checkpoint=True`.
+    It is an `OSError`, as Keras' own is, so that `BackupAndRestore` tries the second
+    file, which it keeps with `double_checkpoint=True`.
     """
 
 
 class ResumableModel(keras.Model):
-    """Base class of models whose files are whole and hold every random state.
-
-    Keras leaves the random states of layers such as `Dropout` out of its files, and
-    opens the file that it replaces before it has anything to write: whoever is stopped
-    there has lost both.
-    """
+    """Base class of models that write whole files with all random states in them."""
 
     def save(self, filepath, overwrite=True, zipped=None, **kwargs):
-        """Saves the model, whole or not at all, with the arguments of Keras' method.
+        """Saves the model as a whole or not at all, with Keras' arguments.
 
-        A directory, for `zipped=False`, is written as Keras does.
+        With `zipped=False` Keras writes a directory, and this method leaves it to
+        Keras.
         """
         with _written_whole(filepath, overwrite and zipped is not False) as path:
             super().save(path, overwrite=overwrite, zipped=zipped, **kwargs)
 
     def save_weights(self, filepath, overwrite=True, max_shard_size=None):
-        """Saves all weights, whole or not at all, with the arguments of Keras' method.
+        """Saves all weights as a whole or not at all, with Keras' arguments.
 
-        Several files, for `max_shard_size`, are written as Keras does.
+        With `max_shard_size` Keras writes several files, and this method leaves them to
+        Keras.
         """
         with _written_whole(filepath, overwrite and max_shard_size is None) as path:
             super().save_weights(path, overwrite, max_shard_size)
 
     def load_weights(self, filepath, *args, **kwargs):
-        """Loads all weights and random states, with the arguments of Keras' method.
+        """Loads all weights and random states, with Keras' arguments.
 
         Raises:
             UnreadableFile: A ValueError, if the file is damaged. Nothing is changed.
-            ValueError: If it belongs to another model.
+            ValueError: If the file belongs to another model.
         """
         optimizer = getattr(self, "optimizer", None)  # `compile` sets it
         if optimizer is not None and self.built and not optimizer.built:
-            # Keras would skip what the file holds for it.
             optimizer.build(self.trainable_variables)
         try:
             super().load_weights(filepath, *args, **kwargs)
@@ -76,7 +83,10 @@ class ResumableModel(keras.Model):
             store[f"{_SEED_STATE}{number}"] = state
 
     def load_own_variables(self, store):
-        """Loads them; a file of plain weights leaves the random states alone."""
+        """Loads what `save_own_variables` saved.
+
+        A file that Keras wrote has no random states. Then the states do not change.
+        """
         keys = list(store.keys())
         saved = [key for key in keys if key.startswith(_SEED_STATE)]
         states = self._seed_states()
@@ -89,12 +99,12 @@ class ResumableModel(keras.Model):
             )
         super().load_own_variables({k: store[k] for k in keys if k not in saved})
         for number, state in enumerate(states if saved else []):
-            # Each backend has its own integers for seeds.
+            # Backends differ in the integer dtype of their random states.
             value = np.asarray(store[f"{_SEED_STATE}{number}"])
             state.assign(value.astype(keras.backend.standardize_dtype(state.dtype)))
 
     def _seed_states(self):
-        """Returns what Keras holds as variables, but does not count as weights."""
+        """Returns the variables that Keras does not count as weights."""
         weights = {id(weight) for weight in self.weights}
         return [
             variable
@@ -106,19 +116,20 @@ class ResumableModel(keras.Model):
 
 @contextlib.contextmanager
 def _written_whole(filepath, possible):
-    """Gives a path to write to; what is there at the end takes the place of the file.
+    """Yields a path to write to, then puts that file in the place of the old one.
 
     Args:
-        filepath: What the caller passed.
-        possible: False gives that, since more than one file will be written or asked
-            about.
+        filepath: The path that the caller passed.
+        possible: False yields that path itself, because Keras will write several files
+            there or ask the user before it writes.
     """
     is_path = isinstance(filepath, (str, os.PathLike)) and "://" not in str(filepath)
     if not (possible and is_path):
         yield filepath
         return
     folder, name = os.path.split(os.path.realpath(filepath))
-    # In front of the name, whose end says the format; several processes may save.
+    # The end of a name tells Keras the format, so the prefix goes to the front. Several
+    # processes may save at once, so each has a prefix of its own.
     temporary = os.path.join(folder, f"unfinished_{os.getpid()}_{name}")
     try:
         yield temporary

@@ -1,7 +1,8 @@
-"""Batches that come with their partners: pairs of `(x, y)` or `(x, y, sample_weight)`.
+"""Batches that come together with their partners' batches.
 
-Two datasets zipped, or `NeighborPairs`, give `((x, y), (partner_x, partner_y))`, which
-Keras takes for inputs and targets. The number of the model's inputs tells them apart.
+Two zipped datasets, or `NeighborPairs`, give `((x, y), (partner_x, partner_y))`. Each
+half may also be `(x, y, sample_weight)`. Keras takes the first half for inputs and the
+second half for targets. The number of the model's inputs tells both cases apart.
 """
 
 import keras
@@ -11,7 +12,7 @@ from keras_multimix.batches import map_leaves
 
 
 def num_inputs(model):
-    """Returns how many inputs a model takes, or None where it does not say."""
+    """Returns how many inputs a model takes, or None if the model does not say."""
     if isinstance(model, keras.Sequential):
         return 1
     inputs = getattr(model, "inputs", None)
@@ -28,16 +29,16 @@ def split(x, y, count):
     """
     if not (_is_batch(x, count) and _is_batch(y, count)):
         return None
-    return tuple((*part, None)[:3] for part in (x, y))
+    return tuple((*half, None)[:3] for half in (x, y))
 
 
 def own_inputs(x, count):
-    """Returns the inputs of what may be a batch with targets."""
+    """Returns the inputs of a batch with targets, or `x` if it holds inputs alone."""
     return x[0] if _is_batch(x, count) else x
 
 
-def stacked(first, second):
-    """Returns the rows of one structure above those of another like it."""
+def concatenate(first, second):
+    """Returns all rows of one structure, followed by all rows of another like it."""
     return map_leaves(
         lambda *leaves: keras.ops.concatenate(leaves, axis=0), first, second
     )

@@ -9,13 +9,13 @@ from keras_multimix.layers import random_state
 
 
 def draw_calls(variable, num_calls, num_rows, shape, alpha):
-    """Draws z and λ of several calls, which cost little more at once than those of one.
+    """Draws z and λ for several calls at once, at little more than the cost of one.
 
     Args:
         variable: The model's random state, which counts the calls.
-        num_calls: How many.
+        num_calls: How many calls to draw for.
         num_rows: B, an integer or a scalar tensor.
-        shape: Of a latent vector.
+        shape: The shape of a latent vector.
         alpha: α of λ ~ Beta(α, α).
 
     Returns:
@@ -51,8 +51,8 @@ def draw_latents(state, num_rows, shape, array_ops):
     Args:
         state: Two key words and int32 steps of shape `(S,)`.
         num_rows: B.
-        shape: Of a latent vector.
-        array_ops: The namespace of all of them.
+        shape: The shape of a latent vector.
+        array_ops: The namespace of the state and of the result.
 
     Returns:
         A float32 tensor of shape `(S, B, *shape)`.

@@ -1,8 +1,7 @@
-"""Mixing what comes out of a hidden layer, while a forward pass runs.
+"""Mixing the outputs of a hidden layer while a forward pass runs.
 
-The layer's `call` is replaced for that time, so that its outputs leave it mixed. So it
-works in nested models, keeps the model as it is, and runs what lies below once on the
-rows that came in.
+A function that mixes the outputs replaces the layer's `call` during the pass. This
+works in nested models too. The layers below run once, on the rows of the batch.
 """
 
 import contextlib
@@ -11,14 +10,14 @@ from typing import NamedTuple
 
 from keras_multimix.errors import invalid
 from keras_multimix.layers.mixture import Mixture
-from keras_multimix.models.cut_points import Cut, is_mask
+from keras_multimix.models.mixup.cut_points import Cut, is_mask
 
 
 class HiddenMixing(NamedTuple):
-    """Where a step mixes, and how.
+    """Where and how a step mixes.
 
     Attributes:
-        cut: The `Cut` of the base model's graph, after which everything is mixed.
+        cut: The `Cut` of the base model's graph; everything after it is mixed.
         mixture: The `Mixture` of the step's one draw.
     """
 
@@ -26,8 +25,9 @@ class HiddenMixing(NamedTuple):
     mixture: Mixture
 
 
-# The replicas of a distributed step take turns in threads of their own, each with a
-# draw of its own; the layer is one, and stays replaced until the last has done.
+# Under `tf.distribute` each replica runs its step in a thread of its own and has a draw
+# of its own. All replicas share the layer, so its `call` stays replaced until the last
+# replica has finished.
 _thread = threading.local()
 _lock = threading.Lock()
 _in_use = {}
@@ -35,7 +35,7 @@ _in_use = {}
 
 @contextlib.contextmanager
 def step(mixing):
-    """Makes a `HiddenMixing`, or None, that of this thread's forward pass."""
+    """Gives the forward passes in this thread a `HiddenMixing`, or None."""
     _thread.mixing = mixing
     try:
         yield
@@ -45,10 +45,10 @@ def step(mixing):
 
 @contextlib.contextmanager
 def forward_pass():
-    """Mixes after the layer that the running step names, if it names one.
+    """Mixes after the layer that the running step has chosen, if it has chosen one.
 
     Raises:
-        ValueError: If the forward pass has not called the layer exactly once.
+        ValueError: If the forward pass did not call the layer exactly once.
     """
     mixing = getattr(_thread, "mixing", None)
     if mixing is None:
@@ -84,12 +84,12 @@ def _replaced(operation, replacements):
             _in_use[id(operation)] -= 1
             if not _in_use[id(operation)]:
                 del _in_use[id(operation)]
-                for name in replacements(operation):  # the class has them still
+                for name in replacements(operation):  # the class keeps its own methods
                     delattr(operation, name)
 
 
 def _mix_outputs(operation):
-    """Returns the methods of the layer that cuts: what comes out of it is mixed."""
+    """Returns methods for the layer at the cut, which mix its outputs."""
     call, compute_mask = operation.call, getattr(operation, "compute_mask", None)
 
     def mixed_call(*args, **kwargs):
@@ -108,7 +108,7 @@ def _mix_outputs(operation):
 
 
 def _mix_masks(operation):
-    """Returns the methods of a layer above: the masks from below come in mixed."""
+    """Returns methods for a layer above the cut, which mix the masks from below it."""
     call, compute_mask = operation.call, getattr(operation, "compute_mask", None)
 
     def mix(mask):

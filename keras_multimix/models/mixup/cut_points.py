@@ -1,9 +1,10 @@
 """Where a model's graph can be cut: the layers that everything passes through.
 
-A functional model is a graph of calls. Rows can be mixed after a layer if all that the
-outputs depend on goes through that layer's one call; a connection that passes it by
-would bring rows that are not mixed. Masks of padded sequences pass layers by: Keras
-hands them to each layer that takes one, and there they can be mixed too.
+A functional model is a graph of calls. A model can mix rows after a layer if everything
+that the outputs depend on goes through one call of that layer. A connection that passes
+the layer by would bring in rows that are not mixed. Only masks of padded sequences may
+pass it by: Keras passes them to each layer that takes a mask, and the model mixes them
+there.
 """
 
 import difflib
@@ -14,17 +15,18 @@ from keras import tree
 
 from keras_multimix.batches import leaves_of
 from keras_multimix.errors import invalid
+from keras_multimix.keras_fixes.model_graph import last_node_of, node_of
 
 INPUT = "input"
-_MOST_NAMES = 40  # that a message lists
+_MAX_LISTED = 40  # how many names an error lists
 
 
 class Cut(NamedTuple):
     """A layer that cuts a model's graph.
 
     Attributes:
-        operation: The layer or operation.
-        mask_takers: The layers above it that are handed masks from below it.
+        operation: The layer or operation after which rows are mixed.
+        mask_takers: The layers above it that take a mask from below it.
     """
 
     operation: Any
@@ -32,16 +34,16 @@ class Cut(NamedTuple):
 
 
 def find(model, name):
-    """Returns the `Cut` at the layer of a model with a name, to mix after it.
+    """Returns the `Cut` at a layer of a model.
 
     Args:
         model: A functional or `keras.Sequential` model.
-        name: The layer's name; a path such as `"resnet50/conv3_block1_out"` for one of
-            several of that name in nested models.
+        name: The layer's name. If layers of several nested models have the same name, a
+            path such as `"resnet50/conv3_block1_out"`.
 
     Raises:
-        ValueError: If there is no such layer, or it does not cut the graph. The message
-            names the layers that would do.
+        ValueError: If no layer has that name, or the layer does not cut the graph. The
+            message names the layers that do.
     """
     if not _has_graph(model):
         raise invalid(
@@ -71,35 +73,35 @@ def find(model, name):
 
 
 def build(model, x):
-    """Builds a sequential model for inputs like `x`, which gives it a graph."""
+    """Builds a sequential model for inputs like `x`, so that it has a graph."""
     if not model.built:
         (inputs,) = leaves_of(x)
         model.build((None, *inputs.shape[1:]))
 
 
 def features(operation):
-    """Returns what comes out of a layer, `keras.KerasTensor`s of any number of rows."""
+    """Returns the outputs of a layer as `keras.KerasTensor`s of any number of rows."""
     try:
         outputs = operation.output
-    except (AttributeError, ValueError):  # it is part of other models too
-        outputs = list(operation._inbound_nodes[-1].output_tensors)
-    # A sequential model that data has built knows the rows of its first batch.
+    except (AttributeError, ValueError):  # the layer is part of other models too
+        outputs = list(last_node_of(operation).output_tensors)
+    # If data has built a sequential model, the outputs have the first batch's rows.
     return tree.map_structure(
         lambda x: keras.KerasTensor((None, *x.shape[1:]), dtype=x.dtype), outputs
     )
 
 
 def _names(places, wanted):
-    """Lists the layers that would do; of very many, first those named alike."""
+    """Lists the layers that cut the graph; in a long list, similar names come first."""
     cuts = [(path, cut.operation.name) for path, cut, bad in places if bad is None]
     names = [name for _, name in cuts]
     listed = [name if names.count(name) == 1 else path for path, name in cuts]
-    more = len(listed) - _MOST_NAMES
+    more = len(listed) - _MAX_LISTED
     if more > 0:
         alike = difflib.get_close_matches(wanted, listed, n=10, cutoff=0.3)
         listed = alike + [name for name in listed if name not in alike]
     rest = [f"and {more} more"] if more > 0 else []
-    return ", ".join([*map(repr, [INPUT, *listed[:_MOST_NAMES]]), *rest])
+    return ", ".join([*map(repr, [INPUT, *listed[:_MAX_LISTED]]), *rest])
 
 
 def _has_graph(model):
@@ -109,9 +111,9 @@ def _has_graph(model):
 
 
 def _places(model, prefix=""):
-    """Yields the path, the `Cut` and what speaks against it, in order."""
+    """Yields each layer's path, its `Cut`, and why it cannot be cut there, or None."""
     chain = isinstance(model, keras.Sequential)
-    # A sequential model that is not built has no graph yet, but is a chain.
+    # A sequential model that is not built has no graph yet, but every layer cuts it.
     graph = None if chain and not model.built else _Graph(model)
     for operation in model.layers if chain else model.operations:
         if isinstance(operation, keras.layers.InputLayer):
@@ -129,14 +131,14 @@ class _Graph:
     """The calls that lead from a functional model's inputs to its outputs."""
 
     def __init__(self, model):
-        self._inputs = {id(_node_of(tensor)) for tensor in model.inputs}
-        self._outputs = [_node_of(tensor) for tensor in tree.flatten(model.outputs)]
+        self._inputs = {id(node_of(tensor)) for tensor in model.inputs}
+        self._outputs = [node_of(tensor) for tensor in tree.flatten(model.outputs)]
         self._calls = {}
         for node in self._below(self._outputs, _all_inputs):
             self._calls.setdefault(id(node.operation), []).append(node)
 
     def look_at(self, operation):
-        """Returns why rows cannot be mixed after an operation, or None; mask takers."""
+        """Returns why rows cannot be mixed after an operation, and the mask takers."""
         nodes = self._calls.get(id(operation), [])
         if len(nodes) != 1:
             return f"which the model calls {len(nodes)} times", []
@@ -152,11 +154,11 @@ class _Graph:
         return None, takers
 
     def _comes_from_below(self, mask, cut):
-        nodes = self._below([_node_of(mask)], _all_inputs, without=cut)
+        nodes = self._below([node_of(mask)], _all_inputs, without=cut)
         return any(id(node) in self._inputs for node in nodes)
 
     def _below(self, nodes, inputs_of, without=None):
-        """Returns the calls that lead to some, themselves among them."""
+        """Returns the given calls and all calls that lead to them."""
         stack, seen = list(nodes), {}
         while stack:
             node = stack.pop()
@@ -164,12 +166,12 @@ class _Graph:
                 continue
             seen[id(node)] = node
             if id(node) not in self._inputs:
-                stack += [_node_of(tensor) for tensor in inputs_of(node)]
+                stack += [node_of(tensor) for tensor in inputs_of(node)]
         return list(seen.values())
 
 
 def is_mask(name):
-    """Whether an argument of a layer's call takes a mask."""
+    """Whether a layer's argument of that name takes a mask."""
     return name == "mask" or name.endswith("_mask")
 
 
@@ -190,9 +192,3 @@ def _masks(node):
         for tensor in tree.flatten(value)
         if isinstance(tensor, keras.KerasTensor)
     ]
-
-
-def _node_of(tensor):
-    """Returns the call that made a symbolic tensor."""
-    history = tensor._keras_history
-    return history.operation._inbound_nodes[history.node_index]

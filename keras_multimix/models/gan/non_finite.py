@@ -7,10 +7,11 @@ from keras_multimix.errors import invalid
 
 
 class StopAtNonFinite(keras.callbacks.Callback):
-    """Raises when a loss is NaN or infinite, before other callbacks save the weights.
+    """Raises if a loss is NaN or infinite, before other callbacks save the weights.
 
-    It looks after every epoch; and after every batch where `every_batch` is True, as
-    it must be when something saves between epochs: reading a loss waits for the step.
+    It looks at the losses after every epoch, and with `every_batch` after every batch.
+    It has to look after every batch if another callback saves between epochs. Otherwise
+    it should not, because reading a loss waits for the step.
     """
 
     def __init__(self):

@@ -1,16 +1,19 @@
-"""One step of gradient descent inside a training step: what differs by backend."""
+"""One step of an optimizer inside a training step.
+
+Keras has gradients for its own training step only, so each backend computes its own.
+"""
 
 import keras
 
 
-def descend(loss, weights, optimizer, variables):
-    """Lowers a loss by one step of an optimizer.
+def gradient_step(loss, weights, optimizer, variables):
+    """Changes weights by one step of an optimizer that lowers a loss.
 
     Args:
         loss: A function without arguments that returns a scalar. It may assign
             variables, as batch normalization does.
         weights: The `keras.Variable`s to change.
-        optimizer: The Keras optimizer, built for them.
+        optimizer: A Keras optimizer, built for `weights`.
         variables: All variables that `loss` reads or assigns, `weights` among them.
 
     Returns:
@@ -22,11 +25,11 @@ def descend(loss, weights, optimizer, variables):
 
 
 def without_gradient(function):
-    """Returns the tensor that a function returns, as a constant."""
+    """Returns what a function returns, as a constant without a gradient."""
     if keras.backend.backend() == "torch":
         import torch
 
-        with torch.no_grad():  # which records nothing to go back through
+        with torch.no_grad():  # PyTorch records no graph, which saves time and memory
             return function()
     return keras.ops.stop_gradient(function())
 
@@ -45,7 +48,7 @@ def _with_jax(loss, weights, variables):
 
     chosen = {id(weight) for weight in weights}
     others = [variable for variable in variables if id(variable) not in chosen]
-    # An inner scope does not look into the outer one: it needs every value.
+    # An inner scope cannot read values of the outer scope, so it gets all of them.
     fixed = [variable.value for variable in others]
 
     def pure(values):

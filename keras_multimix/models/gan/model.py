@@ -7,18 +7,15 @@ from keras import ops
 from keras_multimix import namespaces, randomness
 from keras_multimix.arguments import check_alpha, check_choice, check_count, check_flag
 from keras_multimix.errors import invalid
+from keras_multimix.keras_fixes.failed_fit import Snapshot
+from keras_multimix.keras_fixes.saving import ResumableModel
 from keras_multimix.layers import random_state
-from keras_multimix.models import (
-    descent,
-    gan_checks,
-    gan_draws,
-    gan_losses,
-    jax_state,
-)
-from keras_multimix.models.gan_optimizer import GANOptimizer
+from keras_multimix.models.gan import checks, draws, losses
+from keras_multimix.models.gan.gradient_step import gradient_step, without_gradient
+from keras_multimix.models.gan.non_finite import StopAtNonFinite
+from keras_multimix.models.gan.optimizer import GANOptimizer
 from keras_multimix.models.nested_config import rebuilt
-from keras_multimix.models.non_finite import StopAtNonFinite
-from keras_multimix.models.resumable_model import ResumableModel
+from keras_multimix.models.stateless_call import stateless_call
 from keras_multimix.seeds import resolve_seed
 
 GENERATOR_LOSSES = ("non_saturating", "min_max")
@@ -28,30 +25,30 @@ GENERATOR_LOSSES = ("non_saturating", "min_max")
 class MixupGAN(ResumableModel):
     """Trains a generator against a discriminator that tells how real a mixture is.
 
-    The discriminator sees `λ·x + (1 − λ)·g(z)`, of a real row x and a generated one,
-    with λ ~ Beta(α, α), and has to say λ:
+    The discriminator sees `λ·x + (1 − λ)·g(z)`, a mixture of a real row x and a
+    generated row, with λ ~ Beta(α, α), and has to predict λ:
 
         max_g min_d E l(d(λ·x + (1 − λ)·g(z)), λ)
 
-    where l is the binary cross-entropy. That keeps its gradients smooth between the
-    real rows and the generated ones. One training step makes `discriminator_steps`
-    steps of the discriminator, on the rows of the batch with new λ and z each, and then
-    one of the generator.
+    where l is the binary cross-entropy. This keeps the discriminator's gradients smooth
+    between the real rows and the generated rows. One training step makes
+    `discriminator_steps` steps of the discriminator, all on the rows of the batch but
+    each with new λ and z, and then one step of the generator.
 
     Args:
-        generator: A `keras.Model` of one input, the latent vectors z, standard normal,
-            that returns rows like the data.
+        generator: A `keras.Model` of one input, the standard normal latent vectors z.
+            It returns rows like the data.
         discriminator: A `keras.Model` that returns one logit for each row, `(B, 1)`.
         alpha: α; 0 is the ordinary GAN, whose discriminator sees the real and the
             generated rows unmixed.
         discriminator_steps: How many steps of the discriminator a training step
             makes, 1 or more.
-        generator_loss: "non_saturating", l(d(g(z)), 1), whose gradient does not vanish
-            where the discriminator wins; or "min_max", the negative of the
+        generator_loss: "non_saturating" is l(d(g(z)), 1), whose gradient does not
+            vanish if the discriminator wins. "min_max" is the negative of the
             discriminator's loss, as in the formula.
         from_logits: False if the discriminator ends in a sigmoid.
-        seed: An integer of up to 64 bits for z and λ, the same on every backend; None
-            draws one.
+        seed: An integer of up to 64 bits. It gives the same z and λ on every backend.
+            None draws a seed.
         **kwargs: `name` and other arguments of `keras.Model`.
 
     Call arguments:
@@ -62,9 +59,9 @@ class MixupGAN(ResumableModel):
         The generator's output.
 
     Raises:
-        ValueError: For arguments out of range, and networks that do not fit each
-            other: before anything is trained. In `fit`: for data without rows or of
-            another shape than the generator's output, and when a loss is not finite.
+        ValueError: If an argument is out of range or the networks do not fit each
+            other, before anything is trained. In `fit`, if the data have no rows or
+            another shape than the generator's output, or if a loss is not finite.
 
     References:
         The formula, α = 0.2 and five discriminator steps: section 3.8 of Zhang et al.,
@@ -103,7 +100,7 @@ class MixupGAN(ResumableModel):
         discriminator_steps = check_count("discriminator_steps", discriminator_steps)
         check_choice("generator_loss", generator_loss, GENERATOR_LOSSES)
         check_flag("from_logits", from_logits)
-        gan_checks.check_networks(generator, discriminator, from_logits)
+        checks.check_networks(generator, discriminator, from_logits)
         seed = resolve_seed(seed)
         super().__init__(**kwargs)
         self.generator = generator
@@ -125,7 +122,7 @@ class MixupGAN(ResumableModel):
             name: keras.metrics.Mean(name=name)
             for name in ("discriminator_loss", "generator_loss")
         }
-        self._before_training = jax_state.Snapshot()
+        self._before_training = Snapshot()
         self.built = True
 
     def call(self, latent, training=None):
@@ -133,7 +130,7 @@ class MixupGAN(ResumableModel):
         return self.generator(latent, training=training)
 
     def compile(self, generator_optimizer="adam", discriminator_optimizer="adam", **kw):
-        """Sets both optimizers, Adam at Keras' own settings by default.
+        """Sets both optimizers, by default Adam with Keras' own settings.
 
         Args:
             generator_optimizer: A Keras optimizer, or its name.
@@ -160,18 +157,19 @@ class MixupGAN(ResumableModel):
         """Trains on real rows, with the arguments of `keras.Model.fit`.
 
         Args:
-            x: An array `(N, ...)` of real rows; or a dataset, `PyDataset` or loader of
-                batches of them. Of tuples the first entry counts.
+            x: An array `(N, ...)` of real rows, or a dataset, `PyDataset` or loader
+                that gives batches of them. If it gives tuples, the first entry counts.
             *args: As for `keras.Model.fit`.
             callbacks: Likewise.
             **kwargs: Likewise.
         """
         if kwargs.get("validation_data") is not None or kwargs.get("validation_split"):
-            raise gan_checks.no_test_loss("argument `validation_data`")
+            raise checks.no_test_loss("argument `validation_data`")
         if hasattr(x, "shape"):
-            gan_checks.check_rows(tuple(x.shape), self.generator.output_shape)
+            checks.check_rows(tuple(x.shape), self.generator.output_shape)
         if not isinstance(callbacks, keras.callbacks.CallbackList):
-            # First in the list, so that it stops before another saves bad weights.
+            # It comes first, so that it stops before another callback saves bad
+            # weights.
             given = [] if callbacks is None else keras.tree.flatten(callbacks)
             callbacks = [StopAtNonFinite(), *given]
             others = callbacks[1:]
@@ -182,23 +180,22 @@ class MixupGAN(ResumableModel):
             return super().fit(x, *args, callbacks=callbacks, **kwargs)
 
     def evaluate(self, *args, **kwargs):
-        """Raises a ValueError: a GAN has no loss of rows that it was not trained on."""
-        raise gan_checks.no_test_loss("call of `evaluate`")
+        """Raises a ValueError: a GAN has no loss that rates it on other rows."""
+        raise checks.no_test_loss("call of `evaluate`")
 
     def make_train_function(self, force=False):
         """Compiles the training step, with the arguments of `keras.Model`'s."""
         super().make_train_function(force=force)
-        if keras.backend.backend() == "jax":
-            self._before_training.take(self._all_variables())
+        self._before_training.take(self._all_variables())
 
     def train_step(self, *args):
         """Trains on one batch of real rows."""
         if keras.backend.backend() != "jax":
             return self._train(args[0])
-        # Under JAX a step is a pure function of all variables' values.
+        # On JAX a step is a pure function of all variables' values.
         state, data = args
         values = [value for group in state for value in group]
-        logs, updated = jax_state.run_in_state(
+        logs, updated = stateless_call(
             lambda: self._train(data), self._all_variables(), values
         )
         return logs, _grouped(updated, state)
@@ -207,10 +204,10 @@ class MixupGAN(ResumableModel):
         """Returns rows that the generator makes.
 
         Args:
-            num_rows: How many, 1 or more.
-            seed: An integer for the latent vectors, the same on every backend; None
-                draws one. Training goes on with its own.
-            batch_size: Rows at a time.
+            num_rows: How many rows, 1 or more.
+            seed: An integer that gives the same latent vectors on every backend. None
+                draws a seed. The seed of training does not change.
+            batch_size: How many rows the generator makes at a time.
 
         Returns:
             A NumPy array of shape `(num_rows, ...)`.
@@ -219,7 +216,7 @@ class MixupGAN(ResumableModel):
         batch_size = check_count("batch_size", batch_size)
         state = (*randomness.key_words(resolve_seed(seed)), np.zeros(1, "int32"))
         shape = self.generator.input_shape[1:]
-        (latent,) = gan_draws.draw_latents(state, num_rows, shape, namespaces.numpy_ops)
+        (latent,) = draws.draw_latents(state, num_rows, shape, namespaces.numpy_ops)
         starts = range(0, num_rows, batch_size)
         return np.concatenate(
             [
@@ -230,10 +227,10 @@ class MixupGAN(ResumableModel):
 
     def _train(self, data):
         real, _, _ = keras.utils.unpack_x_y_sample_weight(data)
-        gan_checks.check_rows(tuple(real.shape), self.generator.output_shape)
+        checks.check_rows(tuple(real.shape), self.generator.output_shape)
         real = ops.cast(real, self.compute_dtype)
         variables = self.variables
-        latents, coefficients = gan_draws.draw_calls(
+        latents, coefficients = draws.draw_calls(
             self.random_state,
             self.discriminator_steps + 1,
             ops.shape(real)[0],
@@ -241,19 +238,19 @@ class MixupGAN(ResumableModel):
             self.alpha,
         )
         for step in range(self.discriminator_steps):
-            fake = descent.without_gradient(
+            fake = without_gradient(
                 lambda step=step: self.generator(latents[step], training=True)
             )
-            of_discriminator = descent.descend(
-                lambda fake=fake, step=step: gan_losses.discriminator_loss(
+            of_discriminator = gradient_step(
+                lambda fake=fake, step=step: losses.discriminator_loss(
                     self._logits, real, fake, coefficients[step]
                 ),
                 self.discriminator.trainable_variables,
                 self.optimizer.discriminator,
                 variables,
             )
-        of_generator = descent.descend(
-            lambda: gan_losses.generator_loss(
+        of_generator = gradient_step(
+            lambda: losses.generator_loss(
                 self.generator_loss,
                 self._logits,
                 real,
@@ -321,6 +318,6 @@ class MixupGAN(ResumableModel):
 
 
 def _grouped(values, groups):
-    """Cuts a list into tuples as long as those of `groups`."""
+    """Cuts a list into tuples that are as long as the tuples of `groups`."""
     values = iter(values)
     return tuple([next(values) for _ in group] for group in groups)

@@ -1,4 +1,4 @@
-"""What a GAN's networks and data have to be."""
+"""What `MixupGAN` refuses."""
 
 import keras
 
@@ -7,7 +7,16 @@ from keras_multimix.errors import invalid
 
 
 def check_networks(generator, discriminator, from_logits):
-    """Refuses networks that do not fit each other, as `MixupGAN` says."""
+    """Refuses networks that do not fit each other.
+
+    Args:
+        generator: As for `MixupGAN`.
+        discriminator: As for `MixupGAN`.
+        from_logits: As for `MixupGAN`.
+
+    Raises:
+        ValueError: If they do not.
+    """
     for name, network in (("generator", generator), ("discriminator", discriminator)):
         if not isinstance(network, keras.Model) or not network.built:
             raise invalid(
@@ -50,11 +59,14 @@ def check_networks(generator, discriminator, from_logits):
 
 
 def check_rows(shape, output_shape):
-    """Refuses data that are not like what the generator makes.
+    """Refuses data whose rows are not shaped like the generator's.
 
     Args:
-        shape: Of a batch or of all rows.
-        output_shape: Of the generator.
+        shape: The shape of a batch, or of all data.
+        output_shape: The shape of the generator's output.
+
+    Raises:
+        ValueError: If the shapes differ or there are no rows.
     """
     expected = tuple(output_shape[1:])
     if not same_shape(shape, (None, *expected)):
@@ -74,10 +86,10 @@ def check_rows(shape, output_shape):
 
 
 def no_test_loss(what):
-    """Returns the error of asking a GAN how well it does on other rows.
+    """Returns the error for a request to test a GAN on other rows.
 
     Args:
-        what: What asked.
+        what: The argument or call that made the request.
     """
     return invalid(
         what,

@@ -8,7 +8,7 @@ def cross_entropy(logits, targets):
 
     Args:
         logits: Tensor of shape `(B,)`.
-        targets: Likewise, the probability of being real.
+        targets: The probabilities of being real, of shape `(B,)`.
     """
     # max(s, 0) − s·t + log(1 + exp(−|s|)): no overflow, and a gradient everywhere.
     positive = ops.maximum(logits, 0.0) - logits * targets
@@ -20,7 +20,7 @@ def mixed(real, fake, coefficients):
 
     Args:
         real: Tensor of shape `(B, ...)`.
-        fake: Likewise.
+        fake: Tensor of the same shape.
         coefficients: λ, of shape `(B,)`.
     """
     shape = (-1,) + (1,) * (len(real.shape) - 1)
@@ -29,15 +29,15 @@ def mixed(real, fake, coefficients):
 
 
 def discriminator_loss(logits_of, real, fake, coefficients):
-    """Returns E l(d(λx + (1 − λ)g(z)), λ), and with α = 0 the ordinary GAN's.
+    """Returns E l(d(λx + (1 − λ)g(z)), λ), or an ordinary GAN's loss for α = 0.
 
-    As α falls to 0, λ is 0 or 1 with equal probability: then half the rows of this
-    loss are real and half are fake, and the ordinary GAN takes all of both.
+    In the limit α → 0, λ is 0 or 1 with equal probability, so this loss sees half of
+    the real rows and half of the fake rows. The ordinary GAN's loss sees all of them.
 
     Args:
-        logits_of: Function of rows `(B, ...)` -> logits `(B,)`.
+        logits_of: A function of rows `(B, ...)` that returns logits `(B,)`.
         real: Tensor of shape `(B, ...)`.
-        fake: Likewise.
+        fake: Tensor of the same shape.
         coefficients: λ, of shape `(B,)`; None for α = 0.
     """
     if coefficients is not None:
@@ -51,12 +51,12 @@ def generator_loss(kind, logits_of, real, fake, coefficients):
     """Returns what the generator lowers.
 
     Args:
-        kind: "non_saturating": l(d(g(z)), 1). "min_max": the discriminator's loss
-            with its sign turned, the paper's.
+        kind: "non_saturating" is l(d(g(z)), 1). "min_max" is the negative of the
+            discriminator's loss, as in the paper.
         logits_of: As for `discriminator_loss`.
-        real: Likewise.
-        fake: Likewise.
-        coefficients: Likewise.
+        real: As for `discriminator_loss`.
+        fake: As for `discriminator_loss`.
+        coefficients: As for `discriminator_loss`.
     """
     if kind == "min_max":
         return -discriminator_loss(logits_of, real, fake, coefficients)

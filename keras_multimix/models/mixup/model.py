@@ -1,27 +1,26 @@
 """A model that trains another on mixed batches."""
 
-import contextlib
 import functools
 
 import keras
 
 from keras_multimix import tracing
-from keras_multimix.errors import invalid
-from keras_multimix.layers.mixing_layer import MixingLayer
-from keras_multimix.models import (
+from keras_multimix.keras_fixes.failed_fit import Snapshot
+from keras_multimix.keras_fixes.saving import ResumableModel
+from keras_multimix.labels import LabelPairs
+from keras_multimix.models.mixup import (
+    checks,
     cut_points,
     hidden_mixing,
-    jax_state,
-    pair_batches,
-    paired_loss,
-    step_kinds,
-    step_parts,
-    wrapped_model,
+    microbatches,
+    pair_loss,
+    torch_ddp,
+    train_functions,
+    weighted_metrics,
+    zipped_batches,
 )
 from keras_multimix.models.nested_config import rebuilt
-from keras_multimix.models.resumable_model import ResumableModel
-from keras_multimix.models.step_parts import StepParts
-from keras_multimix.paired_labels import PairedLabels
+from keras_multimix.models.stateless_call import stateless_call
 
 
 @keras.saving.register_keras_serializable(package="keras_multimix")
@@ -36,7 +35,7 @@ class MixupModel(ResumableModel):
 
     Args:
         base_model: The model to train: any `keras.Model` that does not override
-            `train_step` or `compute_loss`.
+            `train_step`, `compute_loss` or `compute_metrics`.
         mixer: A mixing layer: `MixUp`, `MultiMix`, `CutMix` or `RandomMix`. Its
             `num_classes` is not needed.
         mix_at: Where to mix: a list of names of layers of a functional or sequential
@@ -93,36 +92,30 @@ class MixupModel(ResumableModel):
     def __init__(
         self, base_model, mixer, mix_at=None, interpolations_at_once=None, **kwargs
     ):
-        _check_base_model(base_model)
-        if not isinstance(mixer, MixingLayer):
-            raise invalid(
-                "argument `mixer`",
-                expected="a mixing layer of this library",
-                received=f"{mixer!r:.80}",
-                fix="pass for instance `MixUp(alpha=0.2)` or `MultiMix()`",
-            )
-        points = _check_points(base_model, mix_at)
-        parts = step_parts.check_at_once(
+        checks.check_base_model(base_model, isinstance(base_model, MixupModel))
+        checks.check_mixer(mixer)
+        mix_at = checks.check_points(base_model, mix_at)
+        num_microbatches = microbatches.count_microbatches(
             interpolations_at_once, mixer.num_interpolations
         )
         super().__init__(**kwargs)
         self.base_model = base_model
         self.mixer = mixer
-        self.mix_at = points
+        self.mix_at = mix_at
         self.interpolations_at_once = interpolations_at_once
-        self._num_parts = parts
+        self._num_microbatches = num_microbatches
         self.mixing = True
         self.step_kind = None
         self.train_through(None)
         # Looking through a large graph costs more than a small step.
         self._cut_at = functools.cache(functools.partial(cut_points.find, base_model))
-        self._before_training = jax_state.Snapshot()
+        self._before_training = Snapshot()
         if base_model.built:
             self.built = True
 
     def call(self, x, training=None):
         """Returns the base model's predictions, never mixed."""
-        x = pair_batches.own_inputs(x, self._num_inputs)
+        x = zipped_batches.own_inputs(x, self._num_inputs)
         forward = self._training_forward if training else None
         with hidden_mixing.forward_pass():
             # Keras drops `training` where the base model's `call` takes none.
@@ -131,9 +124,9 @@ class MixupModel(ResumableModel):
     def train_through(self, wrapper):
         """Sends the forward passes of training through a wrapper of the base model.
 
-        For `DistributedDataParallel`, which averages the gradients over the ranks of
-        `torch.distributed` where the forward pass goes through it. Each rank then
-        calls `fit` with its own share of the rows, an equal number of batches each.
+        `DistributedDataParallel` averages the gradients over the ranks of
+        `torch.distributed` if the forward pass goes through it. Each rank then calls
+        `fit` with its own share of the rows, all of them with equally many batches.
         Validation, `predict` and saving use the base model itself.
 
         Args:
@@ -143,38 +136,38 @@ class MixupModel(ResumableModel):
         Raises:
             ValueError: If it wraps no or another model, or PyTorch does not run.
         """
-        wrapped_model.check_wrapper(wrapper, self.base_model)
-        # As a method: PyTorch would take a module for a second part of this model.
+        torch_ddp.check_wrapper(wrapper, self.base_model)
+        # The method, not the wrapper: PyTorch would count a module as a second part of
+        # this model.
         self._training_forward = None if wrapper is None else wrapper.__call__
 
     @property
     def output_names(self):
-        """The names of the base model's outputs, where it names them."""
+        """The names of the base model's outputs, if the base model has them."""
         return self.base_model.output_names
 
     def fit(self, x=None, y=None, *args, **kwargs):
         """Trains on mixed batches, with the arguments of `keras.Model.fit`.
 
-        A dataset may give pairs of batches, `((x, y), (partner_x, partner_y))`, as two
-        datasets zipped and `NeighborPairs` do: row i of one is mixed with row i of the
-        other. (Not for a subclassed `base_model`, which does not say how many inputs
-        it has.)
+        A dataset may give pairs of batches, `((x, y), (partner_x, partner_y))`, as
+        `NeighborPairs` and two zipped datasets do. Then row i of one batch is mixed
+        with row i of the other. A subclassed `base_model` cannot take such pairs,
+        because it does not say how many inputs it has.
         """
-        if y is None and _is_arrays(x):
-            raise _no_targets()
-        wrapped_model.warn_if_apart(self._training_forward)
+        checks.require_targets_for_arrays(x, y)
+        torch_ddp.warn_if_apart(self._training_forward)
         try:
             with self._before_training.guarding(self):
                 return super().fit(x, y, *args, **kwargs)
         finally:
-            # What a schedule has set does not outlast the training, however it ended.
+            # The settings of a schedule end with the training, also after an error.
             self.mixing = True
             if getattr(self.mixer, "alpha_is_variable", False):
                 self.mixer.use_alpha(None)
 
     def make_train_function(self, force=False):
         """Compiles the training step, with the arguments of `keras.Model`'s."""
-        step_parts.check_training(self, self._num_parts)
+        microbatches.check_optimizer(self, self._num_microbatches)
         if self.train_function is not None and not force:
             return
 
@@ -184,155 +177,146 @@ class MixupModel(ResumableModel):
             built, self.train_function = self.train_function, before
             return built
 
-        self.train_function = step_kinds.choosing(self, build)
-        if keras.backend.backend() == "jax":
-            # By now `fit` has built everything and taken nothing apart.
-            optimizer = self.optimizer.variables if self.optimizer else []
-            self._before_training.take(
-                [*self.variables, *self.metrics_variables, *optimizer]
-            )
+        self.train_function = train_functions.choose_before_each_step(self, build)
+        # Now `fit` has built all variables, and has not moved their values yet.
+        optimizer = self.optimizer.variables if self.optimizer else []
+        self._before_training.take(
+            [*self.variables, *self.metrics_variables, *optimizer]
+        )
 
     @property
     def draws_mixing_points(self):
-        """Whether every step draws one of several points to mix at."""
+        """Whether every step draws one of several points at which it mixes."""
         return self.mixing and len(self.mix_at or ()) > 1
 
     def next_step_kind(self, random_state):
-        """Returns the kind of the step that has a random state: where it mixes."""
+        """Returns where the step with a random state mixes, or `PLAIN`."""
         if not self.mixing:
-            return step_kinds.PLAIN
+            return train_functions.PLAIN
         points = self.mix_at or (cut_points.INPUT,)
         if len(points) == 1:
             return points[0]
         state = tracing.to_numpy_or_none(random_state)
-        return points[step_kinds.draw_point(state, len(points))]
+        return points[train_functions.draw_point(state, len(points))]
 
     def train_step(self, *args):
         """Mixes one batch and trains on it."""
         keras_step = super().train_step
         if keras.backend.backend() != "jax":
             (data,) = args
-            parts = self._prepare(self.step_kind, data)
+            microbatch = self._mixed_microbatches(self.step_kind, data)
 
             def train_on(number):
-                data, hidden = parts.of(number)
+                data, hidden = microbatch(number)
                 with hidden_mixing.step(hidden):
                     return keras_step(data)
 
-            if parts.count == 1:
+            if self._num_microbatches == 1:
                 return train_on(0)
-            step_parts.run(parts.count, train_on)
+            microbatches.run(self._num_microbatches, train_on)
             return self.get_metrics_result()
-        # Under JAX a step is a pure function: the count of the mixer's calls is read
-        # from its state and handed on with it.
+        # On JAX a step is a pure function: it reads the count of the mixer's calls from
+        # its state, and returns the next count with the next state.
         state, ((kind, data),) = args[0], args[1].items()
-        parts, updated = jax_state.run_in_state(
-            lambda: self._prepare(kind, data), self.non_trainable_variables, state[1]
+        microbatch, updated = stateless_call(
+            lambda: self._mixed_microbatches(kind, data),
+            self.non_trainable_variables,
+            state[1],
         )
 
         def train_from(state, number):
-            data, hidden = parts.of(number)
+            data, hidden = microbatch(number)
             with hidden_mixing.step(hidden):
                 return keras_step(state, data)
 
         state = (state[0], updated, *state[2:])
-        return step_parts.run_in_state(parts.count, train_from, state)
+        return microbatches.run_statelessly(self._num_microbatches, train_from, state)
 
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
     ):
-        """Returns the loss: of a mixed row, that of both its labels, weighted by λ."""
+        """Returns the loss; a mixed row's is that of both labels, weighted by λ."""
         x, y, sample_weight = self._own(x, y, sample_weight)
         self._require_targets(y)
-        if isinstance(y, PairedLabels):
+        if isinstance(y, LabelPairs):
             output_names = getattr(self.base_model, "output_names", None)
-            stacked = paired_loss.stack_predictions(y_pred)
-            sample_weight = paired_loss.loss_weights(
-                y, stacked, self.loss, output_names
-            )
-            y, y_pred = paired_loss.stack_labels(y, y_pred), stacked
+            twice = pair_loss.repeat_predictions(y_pred)
+            sample_weight = pair_loss.loss_weights(y, twice, self.loss, output_names)
+            y, y_pred = pair_loss.interleave_labels(y, y_pred), twice
         return super().compute_loss(
             x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training
         )
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        """Updates the metrics; of mixed rows, weighted by λ and 1 − λ."""
+        """Updates the metrics; mixed rows count with the weights λ and 1 − λ."""
         x, y, sample_weight = self._own(x, y, sample_weight)
         self._require_targets(y)
-        if not isinstance(y, PairedLabels):
+        if not isinstance(y, LabelPairs):
             return super().compute_metrics(x, y, y_pred, sample_weight)
         pairs = y
-        y = paired_loss.stack_labels(pairs, y_pred)
-        y_pred = paired_loss.stack_predictions(y_pred)
-        weights = paired_loss.stack_weights(pairs)
-        with self._weighting_metrics(pairs, y, y_pred):
+        y = pair_loss.interleave_labels(pairs, y_pred)
+        y_pred = pair_loss.repeat_predictions(y_pred)
+        weights = pair_loss.interleave_weights(pairs)
+        with weighted_metrics.weighted(self.metrics, pairs, y, y_pred):
             return super().compute_metrics(x, y, y_pred, weights)
 
-    def _prepare(self, kind, data):
-        """Returns the `StepParts` to train on."""
+    def _mixed_microbatches(self, kind, data):
+        """Draws for one batch.
+
+        Args:
+            kind: Where the step mixes, or `PLAIN`.
+            data: The batch, or a batch and its partners' batch.
+
+        Returns:
+            A function of a microbatch's number, an integer or a scalar tensor. It
+            returns the microbatch and the `HiddenMixing` of its forward pass, or None.
+        """
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        given = pair_batches.split(x, y, self._num_inputs)
-        own, partners = ((x, y, sample_weight), None) if given is None else given
+        zipped = zipped_batches.split(x, y, self._num_inputs)
+        own, partners = ((x, y, sample_weight), None) if zipped is None else zipped
         if own[1] is None:
-            raise _no_targets()
-        count = self._num_parts
-        if kind == step_kinds.PLAIN:
+            raise checks.no_targets()
+        x, count = own[0], self._num_microbatches
+        if kind == train_functions.PLAIN:
             self.mixer.skip()
-            # The optimizer waits for as many parts as a mixed step has.
-            return StepParts(count, lambda number: (own, None))
+            # A plain step repeats its batch: the optimizer waits for as many gradients
+            # as a mixed step has microbatches.
+            return lambda number: (own, None)
         if kind == cut_points.INPUT:
             whole = self.mixer.mixture(own, partners)
 
             def mixed(number):
                 mixture = whole.part(number, count)
-                x = mixture.inputs(own[0], partners and partners[0])
-                return (x, mixture.pairs()), None
+                mixed_x = mixture.inputs(x, partners and partners[0])
+                return (mixed_x, mixture.pairs()), None
 
-            return StepParts(count, mixed)
-        cut_points.build(self.base_model, own[0])
+            return mixed
+        cut_points.build(self.base_model, x)
         cut = self._cut_at(kind)
         features = cut_points.features(cut.operation)
         whole = self.mixer.mixture(own, partners, features=features)
-        x = own[0]
         if partners is not None:
-            x = pair_batches.stacked(x, partners[0])
+            x = zipped_batches.concatenate(x, partners[0])
 
         def mixed_inside(number):
             mixture = whole.part(number, count)
             return (x, mixture.pairs()), hidden_mixing.HiddenMixing(cut, mixture)
 
-        return StepParts(count, mixed_inside)
+        return mixed_inside
 
     @property
     def _num_inputs(self):
-        return pair_batches.num_inputs(self.base_model)
+        return zipped_batches.num_inputs(self.base_model)
 
     def _own(self, x, y, sample_weight):
-        """Leaves the partners out where batches of pairs are not mixed."""
-        given = pair_batches.split(x, y, self._num_inputs)
-        return (x, y, sample_weight) if given is None else given[0]
+        """Drops the partners' batch of a pair that is not mixed, as in `evaluate`."""
+        zipped = zipped_batches.split(x, y, self._num_inputs)
+        return (x, y, sample_weight) if zipped is None else zipped[0]
 
     def _require_targets(self, y):
-        # Keras asks for the loss of a first batch before any step runs.
+        # Before the first step Keras calls this for a symbolic batch.
         if y is None and self.loss is not None:
-            raise _no_targets()
-
-    @contextlib.contextmanager
-    def _weighting_metrics(self, pairs, y, y_pred):
-        """Weights every metric of `compile` by λ, those without weights too."""
-        metrics = []
-        for group in self.metrics:
-            if hasattr(group, "metrics"):  # what `compile` made of its metrics
-                if not group.built:
-                    group.build(y, y_pred)
-                metrics += group.metrics
-        for metric in metrics:
-            metric.update_state = _weighted(metric, pairs)
-        try:
-            yield
-        finally:
-            for metric in metrics:
-                del metric.update_state
+            raise checks.no_targets()
 
     def get_config(self):
         """Returns the base model and the mixer, serialized."""
@@ -350,68 +334,3 @@ class MixupModel(ResumableModel):
     def from_config(cls, config, custom_objects=None):
         """Returns a model made from what `get_config` returned."""
         return cls(**rebuilt(config, ("base_model", "mixer"), custom_objects))
-
-
-def _weighted(metric, pairs):
-    update_state = metric.update_state
-
-    def update_weighted(y_true, y_pred, sample_weight=None):
-        weights = paired_loss.metric_weights(pairs, y_pred, sample_weight)
-        return update_state(y_true, y_pred, sample_weight=weights)
-
-    return update_weighted
-
-
-def _is_arrays(x):
-    leaves = keras.tree.flatten(x) if isinstance(x, (list, tuple, dict)) else [x]
-    return all(hasattr(leaf, "shape") for leaf in leaves)
-
-
-def _check_points(base_model, mix_at):
-    if mix_at is None:
-        return None
-    names = tuple(mix_at) if isinstance(mix_at, (list, tuple)) else ()
-    if not (names and all(isinstance(n, str) for n in names)) or (
-        len(set(names)) != len(names)
-    ):
-        raise invalid(
-            "argument `mix_at`",
-            expected='a list of different names of layers, or "input", or None',
-            received=f"mix_at={mix_at!r:.80}",
-            fix='pass for instance `["input", "block1_out"]`',
-        )
-    for name in names:
-        if name != cut_points.INPUT:
-            cut_points.find(base_model, name)
-    return names
-
-
-def _no_targets():
-    return invalid(
-        "batch for `MixupModel`",
-        expected="inputs and targets",
-        received="no targets",
-        fix="pass `fit(x, y)`, or a dataset of `(x, y)` batches",
-    )
-
-
-def _check_base_model(base_model):
-    if not isinstance(base_model, keras.Model):
-        raise invalid(
-            "argument `base_model`",
-            expected="a keras.Model",
-            received=f"{base_model!r:.80}",
-            fix="wrap layers in `keras.Sequential([...])`",
-        )
-    for method in ("train_step", "compute_loss", "compute_metrics"):
-        if getattr(type(base_model), method) is not getattr(keras.Model, method):
-            raise invalid(
-                "argument `base_model`",
-                expected="a model that Keras' own training step trains",
-                received=f"{type(base_model).__name__}, whose own `{method}` would "
-                "be bypassed",
-                fix="pass its own `base_model`"
-                if isinstance(base_model, MixupModel)
-                else "mix in the input pipeline instead, "
-                "`dataset.map(MixUp(num_classes=…))`, and call its own `fit`",
-            )

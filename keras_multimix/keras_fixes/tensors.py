@@ -1,0 +1,44 @@
+"""Operations on tensors that are longer than they need to be, and why."""
+
+from keras import ops
+
+
+def interleave(first, second):
+    """Returns the rows of two tensors in turn.
+
+    Concatenating all rows of one after all rows of the other would be simpler. But if
+    the rows lie on several devices, half of the rows would then move to another device.
+
+    Args:
+        first: Tensor of shape `(B, ...)`.
+        second: Tensor of the same shape and dtype.
+
+    Returns:
+        Tensor of shape `(2 * B, ...)`: row 0 of `first`, row 0 of `second`, row 1 of
+        `first`, and so on.
+    """
+    # Not `ops.stack`. If it stacks one tensor with itself, TensorFlow's graph optimizer
+    # (2.18 to 2.21) replaces it by a tile, and always tiles the first output of the
+    # operation that made the tensor: a data iterator's inputs in place of its labels.
+    pairs = ops.concatenate([first[:, None], second[:, None]], axis=1)
+    return ops.reshape(pairs, (-1, *ops.shape(first)[1:]))
+
+
+def repeat_for_places(weights, like):
+    """Returns the weight of each row once for every place in the row.
+
+    Args:
+        weights: float32 tensor of shape `(B,)`.
+        like: Tensor of shape `(B, ..., C)`, whose last axis is no place.
+
+    Returns:
+        float32 tensor of the shape of `like` without its last axis; `weights` if the
+        rows of `like` have at most one axis.
+    """
+    rank = len(like.shape)
+    if rank <= 2:
+        return weights
+    # Not `ops.broadcast_to`. On PyTorch it gives a view of the weights, and Keras'
+    # losses multiply weights by a mask in place, which PyTorch refuses for such a view.
+    zeros = ops.cast(ops.zeros_like(like[..., 0]), "float32")
+    return ops.reshape(weights, (-1, *(1,) * (rank - 2))) + zeros

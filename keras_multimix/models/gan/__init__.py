@@ -1,0 +1,1 @@
+"""Training a GAN whose discriminator sees mixtures."""

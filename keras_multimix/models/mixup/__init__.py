@@ -1,0 +1,1 @@
+"""Training any Keras model on mixed batches."""

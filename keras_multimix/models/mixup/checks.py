@@ -1,0 +1,97 @@
+"""What `MixupModel` refuses."""
+
+import keras
+
+from keras_multimix.errors import invalid
+from keras_multimix.layers.mixing_layer import MixingLayer
+from keras_multimix.models.mixup import cut_points
+
+_BYPASSED_METHODS = ("train_step", "compute_loss", "compute_metrics")
+
+
+def check_base_model(base_model, is_mixup_model):
+    """Refuses a base model that is no Keras model or trains in its own way.
+
+    Args:
+        base_model: The argument that the caller passed.
+        is_mixup_model: Whether it is a `MixupModel` already.
+
+    Raises:
+        ValueError: If `MixupModel` cannot train it.
+    """
+    if not isinstance(base_model, keras.Model):
+        raise invalid(
+            "argument `base_model`",
+            expected="a keras.Model",
+            received=f"{base_model!r:.80}",
+            fix="wrap layers in `keras.Sequential([...])`",
+        )
+    for method in _BYPASSED_METHODS:
+        if getattr(type(base_model), method) is not getattr(keras.Model, method):
+            raise invalid(
+                "argument `base_model`",
+                expected="a model that Keras' own training step trains",
+                received=f"{type(base_model).__name__}, whose own `{method}` would "
+                "be bypassed",
+                fix="pass its own `base_model`"
+                if is_mixup_model
+                else "mix in the input pipeline instead, "
+                "`dataset.map(MixUp(num_classes=…))`, and call its own `fit`",
+            )
+
+
+def check_mixer(mixer):
+    """Refuses everything but a mixing layer with a ValueError."""
+    if not isinstance(mixer, MixingLayer):
+        raise invalid(
+            "argument `mixer`",
+            expected="a mixing layer of this library",
+            received=f"{mixer!r:.80}",
+            fix="pass for instance `MixUp(alpha=0.2)` or `MultiMix()`",
+        )
+
+
+def check_points(base_model, mix_at):
+    """Returns the names of the points to mix at as a tuple, or None.
+
+    Args:
+        base_model: The model that has the layers.
+        mix_at: The argument that the caller passed.
+
+    Raises:
+        ValueError: If it is no list of different names, or a layer does not cut the
+            model's graph.
+    """
+    if mix_at is None:
+        return None
+    names = tuple(mix_at) if isinstance(mix_at, (list, tuple)) else ()
+    if not (names and all(isinstance(n, str) for n in names)) or (
+        len(set(names)) != len(names)
+    ):
+        raise invalid(
+            "argument `mix_at`",
+            expected='a list of different names of layers, or "input", or None',
+            received=f"mix_at={mix_at!r:.80}",
+            fix='pass for instance `["input", "block1_out"]`',
+        )
+    for name in names:
+        if name != cut_points.INPUT:
+            cut_points.find(base_model, name)
+    return names
+
+
+def require_targets_for_arrays(x, y):
+    """Refuses arrays without targets; a dataset may hold its targets in `x`."""
+    leaves = keras.tree.flatten(x) if isinstance(x, (list, tuple, dict)) else [x]
+    if y is None and all(hasattr(leaf, "shape") for leaf in leaves):
+        raise no_targets()
+
+
+def no_targets():
+    """Returns the error for a batch without targets."""
+    return invalid(
+        "batch for `MixupModel`",
+        expected="inputs and targets",
+        received="no targets",
+        fix="pass `fit(x, y)`, or a dataset of `(x, y)` batches",
+    )
