@@ -20,8 +20,11 @@ def interleave(first, second):
     # Not `ops.stack`. If it stacks one tensor with itself, TensorFlow's graph optimizer
     # (2.18 to 2.21) replaces it by a tile, and always tiles the first output of the
     # operation that made the tensor: a data iterator's inputs in place of its labels.
-    pairs = ops.concatenate([first[:, None], second[:, None]], axis=1)
-    return ops.reshape(pairs, (-1, *ops.shape(first)[1:]))
+    rows = [ops.expand_dims(each, axis=1) for each in (first, second)]
+    sizes = tuple(first.shape)[1:]
+    if None in sizes:  # asked only then: each question is several operations of a graph
+        sizes = ops.shape(first)[1:]
+    return ops.reshape(ops.concatenate(rows, axis=1), (-1, *sizes))
 
 
 def repeat_for_places(weights, like):
