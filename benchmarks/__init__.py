@@ -17,5 +17,7 @@ SECTIONS = {
         "late": "steps",
         "memory": "memory",
         "startup": "startup",
+        "calls": "calls",
+        "by_hand": "by_hand",
     }.items()
 }

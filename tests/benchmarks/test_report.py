@@ -6,16 +6,18 @@ import keras
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import compare, mixing, peers, report
+from benchmarks import by_hand, calls, compare, mixing, peers, report
+from keras_multimix import batches
 
 ROW = {"section": "batches", "mode": "jit", "case": "16×8×8×3", "what": "B = 16"}
 ROW |= {"median": 1.2, "low": 1.1, "high": 1.4, "rounds": 3, "goal": None}
 
 
 def test_cells_say_whether_a_goal_is_met():
-    assert report.cells(ROW)[3:] == ("1.20", "1.10 to 1.40", "", "")
-    assert report.cells(ROW | {"goal": 1.25})[5:] == ("≤ 1.25", "met")
-    assert report.cells(ROW | {"goal": 1.15})[5:] == ("≤ 1.15", "missed")
+    assert report.cells(ROW)[3:] == ("1.20", "1.10 to 1.40", "", "", "")
+    assert report.cells(ROW | {"goal": 1.25})[5:] == ("≤ 1.25", "met", "")
+    assert report.cells(ROW | {"goal": 1.15})[5:] == ("≤ 1.15", "missed", "")
+    assert report.cells(ROW | {"old": 1.5})[7:] == ("1.50",)
 
 
 def test_the_figure_shows_what_was_measured():
@@ -38,6 +40,28 @@ def test_the_command_measures_and_writes(tmp_path, monkeypatch, capsys):
     assert json.loads(path.read_text(encoding="utf-8")) == found
     assert path.with_suffix(".png").exists()
     assert "MixUp, shuffle" in capsys.readouterr().out
+
+
+def test_lines_by_hand_and_calls_are_compared(monkeypatch):
+    monkeypatch.setattr(by_hand, "SHAPE", (4, 5, 5, 3))
+    monkeypatch.setattr(by_hand, "TURNS", 1)
+    rows, _ = by_hand.by_hand(2)
+    assert {row["mode"] for row in rows} > {"NumPy"}
+    assert all(0 < row["low"] <= row["median"] <= row["high"] for row in rows)
+    monkeypatch.setattr(calls, "SHAPE", (4, 5, 5, 3))
+    rows, _ = calls.calls(1)
+    goals = {row["what"]: row["goal"] for row in rows if row["goal"]}
+    assert goals == {
+        "MixUp()(x, y): calls": 150,
+        "MixUp()(x, y): changes": 45,
+        "MixUp()(x, y): frames": 10,
+    }
+
+
+def test_calls_are_counted_with_their_files_and_frames():
+    # `same_shape` goes through a generator: two shapes, two steps of it and its end.
+    found = calls.count(lambda: batches.same_shape((1, 2), (1, 2)))
+    assert found == calls.Counts(4, 1, 1, 0)
 
 
 def test_a_second_run_replaces_the_sections_that_it_measures(tmp_path, monkeypatch):
