@@ -54,8 +54,6 @@ def test_layers_inside_of_a_model():
         assert_draws_next(layer, of(number, recorded("layers_inside")))
 
 
-# PyTorch itself uses what it deprecates when its optimizers are first imported.
-@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
 @pytest.mark.parametrize("name", CUSTOM)
 def test_a_mixup_model(name):
     expected = recorded(f"mixed_at_{name}")

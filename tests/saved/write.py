@@ -80,7 +80,8 @@ def trained(mix_at):
     """A `MixupModel` after two steps."""
     model = MixupModel(network(), MultiMix(1.0, 2, seed=8), mix_at=mix_at)
     loss = keras.losses.CategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(0.01), loss)
+    # What JAX chooses by itself, PyTorch would take from the file and compile for long.
+    model.compile(keras.optimizers.Adam(0.01), loss, jit_compile=False)
     model.fit(*batch(), epochs=2, verbose=0)
     return model
 
