@@ -1,10 +1,30 @@
-"""Checks of the arguments that several classes share."""
+"""Checks of arguments, seeds among them, and the one form of the error messages."""
 
 import numbers
 import operator
+import random
 import sys
 
-from keras_multimix.errors import invalid as invalid
+
+def invalid(what, *, expected, received, fix):
+    """Returns a `ValueError` in three parts: expected, received, how to fix it.
+
+    Args:
+        what: What is wrong, such as "argument `alpha`".
+        expected: What would have been right.
+        received: What came.
+        fix: What the caller can do about it.
+
+    Example:
+
+    >>> from keras_multimix.arguments import invalid
+    >>> print(invalid("argument `alpha`", expected="a number", received="'a'",
+    ...               fix="pass a float"))
+    Invalid argument `alpha`. Expected a number. Received: 'a'. To fix it, pass a float.
+    """
+    return ValueError(
+        f"Invalid {what}. Expected {expected}. Received: {received}. To fix it, {fix}."
+    )
 
 
 def check_alpha(alpha):
@@ -62,6 +82,17 @@ def check_flag(name, value):
             received=f"{name}={value!r}",
             fix="pass a bool",
         )
+
+
+def resolve_seed(seed):
+    """Returns `seed`, or where it is None one that `keras.utils.set_random_seed` sets.
+
+    Raises:
+        ValueError: If it is neither None nor an integer in [0, 2 ** 64).
+    """
+    if seed is None:
+        return random.getrandbits(31)
+    return check_count("seed", seed, minimum=0, maximum=2**64 - 1)
 
 
 def _as_integer(value):

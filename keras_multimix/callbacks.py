@@ -2,8 +2,7 @@
 
 import keras
 
-from keras_multimix.arguments import check_alpha, check_count
-from keras_multimix.errors import invalid
+from keras_multimix.arguments import check_alpha, check_count, invalid
 from keras_multimix.layers.pair_mixing_layer import PairMixingLayer
 from keras_multimix.models.mixup.model import MixupModel
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_multimix import scores
+from keras_multimix import class_scores
 from keras_multimix.arguments import check_choice, check_count, check_flag
 
 # Where bins of equal weight may begin and end: cells that narrow towards a confidence
@@ -88,8 +88,8 @@ class ExpectedCalibrationError(keras.metrics.Metric):
     def update_state(self, y_true, y_pred, sample_weight=None):
         """Adds a batch."""
         y_true, y_pred = _checked(y_true, y_pred, self.from_logits)
-        classes = scores.classes(y_true, y_pred)
-        probabilities = scores.probabilities(y_pred, self.from_logits)
+        classes = class_scores.classes(y_true, y_pred)
+        probabilities = class_scores.probabilities(y_pred, self.from_logits)
         confidence = ops.reshape(ops.max(probabilities, axis=-1), (-1,))
         predicted = ops.cast(ops.argmax(probabilities, axis=-1), "int32")
         correct = ops.reshape(ops.cast(predicted == classes, "float32"), (-1,))
@@ -208,8 +208,8 @@ class BrierScore(keras.metrics.Mean):
     def update_state(self, y_true, y_pred, sample_weight=None):
         """Adds a batch."""
         y_true, y_pred = _checked(y_true, y_pred, self.from_logits)
-        labels = scores.one_hot(y_true, y_pred)
-        errors = scores.probabilities(y_pred, self.from_logits) - labels
+        labels = class_scores.one_hot(y_true, y_pred)
+        errors = class_scores.probabilities(y_pred, self.from_logits) - labels
         squares = ops.sum(errors * errors, axis=-1)
         weight = _weights(sample_weight, squares)
         super().update_state(ops.reshape(squares, (-1,)), sample_weight=weight)
@@ -221,8 +221,8 @@ class BrierScore(keras.metrics.Mean):
 
 def _checked(y_true, y_pred, from_logits):
     y_true, y_pred = (ops.convert_to_tensor(each) for each in (y_true, y_pred))
-    scores.check_scores(y_pred, from_logits)
-    scores.check_targets(y_true, y_pred)
+    class_scores.check_scores(y_pred, from_logits)
+    class_scores.check_targets(y_true, y_pred)
     return y_true, y_pred
 
 

@@ -135,6 +135,12 @@ def words_of_streams(state, positions, ops):
         A dict stream -> int32 tensor shaped like the positions, uniform over all
         32-bit integers.
     """
+    if ops is namespaces.keras_ops and runtime.may_be_sharded() and len(positions) > 1:
+        # Slices of words that lie on several devices would move between them.
+        return {
+            stream: random_words(state, stream, indices, ops)
+            for stream, indices in positions.items()
+        }
     if not positions:
         return {}
     counters = [

@@ -1,6 +1,9 @@
 """Every test runs on the backend that KERAS_BACKEND names, JAX where it names none."""
 
+import ctypes
+import gc
 import os
+import sys
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -16,6 +19,34 @@ import pytest
 @pytest.fixture(autouse=True)
 def same_seed_for_every_test():
     keras.utils.set_random_seed(0)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def memory_is_given_back():
+    """Forgets what the tests of a file have compiled: nobody calls it again.
+
+    Otherwise each process grows by several gigabytes. With SHOW_MEMORY set it prints
+    the most that the process has held so far.
+    """
+    yield
+    keras.utils.clear_session(free_memory=False)
+    if keras.backend.backend() == "jax":
+        import jax
+
+        jax.clear_caches()
+    if "torch._dynamo" in sys.modules:
+        sys.modules["torch._dynamo"].reset()
+    gc.collect()
+    if sys.platform == "linux":
+        # glibc keeps what is freed in pieces, unless it is told to return it.
+        ctypes.CDLL(None).malloc_trim(0)
+    if os.environ.get("SHOW_MEMORY"):
+        import resource
+
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        now = int(open("/proc/self/statm").read().split()[1]) * 4096 / 2**30
+        name = os.environ.get("PYTEST_CURRENT_TEST", "").split("::")[0]
+        print(f"{name}: {now:.1f} GB, at most {peak:.1f} GB", file=sys.__stderr__)
 
 
 @pytest.fixture

@@ -138,4 +138,4 @@ def test_fixes_of_keras_import_nothing_that_needs_them():
                 if isinstance(node, ast.ImportFrom)
             }
             own = {name for name in modules if name.startswith("keras_multimix")}
-            assert own <= {"keras_multimix.errors"}
+            assert own <= {"keras_multimix.arguments"}

@@ -5,12 +5,10 @@ import numbers
 import numpy as np
 from keras import ops
 
-from keras_multimix import scores
-from keras_multimix.arguments import check_count, check_flag
-from keras_multimix.errors import invalid
+from keras_multimix import class_scores
+from keras_multimix.arguments import check_count, check_flag, invalid, resolve_seed
 from keras_multimix.evaluation import gradients, rows
 from keras_multimix.evaluation.logits import Logits
-from keras_multimix.seeds import resolve_seed
 
 
 def fgsm(model, x, y, epsilon, clip_range=(0, 1), *, batch_size=128, verbose=True):
@@ -207,7 +205,7 @@ def adversarial_error(model, x, y, attack=None, *, batch_size=128, verbose=True)
             fix="make them from the same rows",
         )
     found = rows.in_batches(logits, [examples], batch_size, verbose)
-    scores.check_scores(found, from_logits=True)
+    class_scores.check_scores(found, from_logits=True)
     # Of equal scores the label's counts as the last: no credit for a tie.
     own = found[np.arange(len(y)), y]
     above = (found >= own[:, None]).sum(axis=1) - 1

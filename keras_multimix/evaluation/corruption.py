@@ -4,10 +4,8 @@ import numbers
 
 import numpy as np
 
-from keras_multimix.arguments import check_count, check_flag
-from keras_multimix.errors import invalid
+from keras_multimix.arguments import check_count, check_flag, invalid, resolve_seed
 from keras_multimix.evaluation import rows
-from keras_multimix.seeds import resolve_seed
 
 
 def corrupt_labels(y, fraction, num_classes, seed=None, *, exclude_true=False):

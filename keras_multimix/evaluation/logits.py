@@ -7,8 +7,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_multimix import scores
-from keras_multimix.errors import invalid
+from keras_multimix import class_scores
+from keras_multimix.arguments import invalid
 from keras_multimix.keras_fixes import model_graph
 from keras_multimix.models.mixup.model import MixupModel
 
@@ -44,7 +44,7 @@ class Logits:
         self.model = model
         x = ops.convert_to_tensor(x)
         found = ops.convert_to_tensor(_only(model(x, training=False)))
-        scores.check_scores(found, from_logits=True)
+        class_scores.check_scores(found, from_logits=True)
         if len(found.shape) != 2:
             raise invalid(
                 "model",

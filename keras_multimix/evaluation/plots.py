@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_multimix.errors import invalid
+from keras_multimix.arguments import invalid
 
 
 def plot_reliability(bins):

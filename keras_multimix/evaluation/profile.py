@@ -3,11 +3,9 @@
 import numpy as np
 from keras import ops
 
-from keras_multimix.arguments import check_count
-from keras_multimix.errors import invalid
+from keras_multimix.arguments import check_count, invalid, resolve_seed
 from keras_multimix.evaluation import gradients, rows
 from keras_multimix.evaluation.logits import Logits
-from keras_multimix.seeds import resolve_seed
 
 
 def interpolation_profile(

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_multimix import scores
-from keras_multimix.errors import invalid
+from keras_multimix import class_scores
+from keras_multimix.arguments import invalid
 
 
 def check_inputs(x):
@@ -50,8 +50,8 @@ def check_labels(y, num_rows, num_classes):
     """
     y = np.asarray(ops.convert_to_numpy(y) if hasattr(y, "shape") else y)
     like = np.empty((num_rows, num_classes), "float32")
-    scores.check_targets(y, like)
-    if scores.is_one_hot(y, like):
+    class_scores.check_targets(y, like)
+    if class_scores.is_one_hot(y, like):
         return y.argmax(axis=-1)
     return y.reshape(num_rows).astype("int64")
 

@@ -4,12 +4,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_multimix.arguments import check_count, check_flag
-from keras_multimix.errors import invalid
+from keras_multimix.arguments import check_count, check_flag, invalid, resolve_seed
 from keras_multimix.evaluation import gradients, rows
 from keras_multimix.evaluation.logits import Logits
 from keras_multimix.layers.pair_mixing_layer import PairMixingLayer
-from keras_multimix.seeds import resolve_seed
 
 
 def gradient_variance(

@@ -17,7 +17,7 @@ import os
 import keras
 import numpy as np
 
-from keras_multimix.errors import invalid
+from keras_multimix.arguments import invalid
 
 _SEED_STATE = "seed_state_"
 

@@ -7,12 +7,11 @@ import keras
 from keras import ops as keras_ops
 
 from keras_multimix import batches, labels, namespaces, runtime, tracing
-from keras_multimix.arguments import invalid
+from keras_multimix.arguments import invalid, resolve_seed
 from keras_multimix.keras_fixes.skip_call import can_skip_keras_call
 from keras_multimix.layers import random_state, shapes
 from keras_multimix.layers.mixture import Mixture
 from keras_multimix.layers.transformations import check_transformation
-from keras_multimix.seeds import resolve_seed
 
 
 class MixingLayer(keras.layers.Layer):

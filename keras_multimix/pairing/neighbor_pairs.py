@@ -4,10 +4,8 @@ import keras
 import numpy as np
 
 from keras_multimix import labels, namespaces, randomness
-from keras_multimix.arguments import check_count, check_flag
+from keras_multimix.arguments import check_count, check_flag, invalid, resolve_seed
 from keras_multimix.batches import Batch, check_batch, leaves_of, map_leaves
-from keras_multimix.errors import invalid
-from keras_multimix.seeds import resolve_seed
 
 _ROWS_AT_ONCE = 1024  # between two movements of the progress bar
 

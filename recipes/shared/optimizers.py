@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_multimix.errors import invalid
+from keras_multimix.arguments import invalid
 
 
 class SGDWithL2(keras.optimizers.SGD):

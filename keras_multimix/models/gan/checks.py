@@ -2,8 +2,8 @@
 
 import keras
 
+from keras_multimix.arguments import invalid
 from keras_multimix.batches import same_shape
-from keras_multimix.errors import invalid
 
 
 def check_networks(generator, discriminator, from_logits):

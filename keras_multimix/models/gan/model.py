@@ -5,8 +5,14 @@ import numpy as np
 from keras import ops
 
 from keras_multimix import namespaces, randomness
-from keras_multimix.arguments import check_alpha, check_choice, check_count, check_flag
-from keras_multimix.errors import invalid
+from keras_multimix.arguments import (
+    check_alpha,
+    check_choice,
+    check_count,
+    check_flag,
+    invalid,
+    resolve_seed,
+)
 from keras_multimix.keras_fixes.failed_fit import Snapshot
 from keras_multimix.keras_fixes.saving import ResumableModel
 from keras_multimix.layers import random_state
@@ -16,7 +22,6 @@ from keras_multimix.models.gan.non_finite import StopAtNonFinite
 from keras_multimix.models.gan.optimizer import GANOptimizer
 from keras_multimix.models.nested_config import rebuilt
 from keras_multimix.models.stateless_call import stateless_call
-from keras_multimix.seeds import resolve_seed
 
 GENERATOR_LOSSES = ("non_saturating", "min_max")
 

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from keras_multimix.errors import invalid
+from keras_multimix.arguments import invalid
 
 
 class StopAtNonFinite(keras.callbacks.Callback):

@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_multimix.errors import invalid
+from keras_multimix.arguments import invalid
 from keras_multimix.layers.mixing_layer import MixingLayer
 from keras_multimix.models.mixup import cut_points
 

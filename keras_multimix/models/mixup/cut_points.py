@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import keras
 from keras import tree
 
+from keras_multimix.arguments import invalid
 from keras_multimix.batches import leaves_of
-from keras_multimix.errors import invalid
 from keras_multimix.keras_fixes.model_graph import last_node_of, node_of
 
 INPUT = "input"

@@ -8,7 +8,7 @@ import contextlib
 import threading
 from typing import NamedTuple
 
-from keras_multimix.errors import invalid
+from keras_multimix.arguments import invalid
 from keras_multimix.layers.mixture import Mixture
 from keras_multimix.models.mixup.cut_points import Cut, is_mask
 

@@ -8,8 +8,7 @@ the last microbatch.
 import keras
 
 from keras_multimix import runtime
-from keras_multimix.arguments import check_count
-from keras_multimix.errors import invalid
+from keras_multimix.arguments import check_count, invalid
 
 
 def count_microbatches(interpolations_at_once, num_interpolations):

@@ -11,8 +11,8 @@ import functools
 import keras
 from keras import ops, tree
 
+from keras_multimix.arguments import invalid
 from keras_multimix.batches import map_leaves
-from keras_multimix.errors import invalid
 from keras_multimix.keras_fixes.tensors import interleave, repeat_for_places
 
 

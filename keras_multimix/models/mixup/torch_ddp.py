@@ -9,7 +9,7 @@ import warnings
 
 import keras
 
-from keras_multimix.errors import invalid
+from keras_multimix.arguments import invalid
 
 
 def check_wrapper(wrapper, base_model):

@@ -6,8 +6,8 @@ import numpy as np
 from keras import ops
 
 from keras_multimix import tracing
+from keras_multimix.arguments import invalid
 from keras_multimix.batches import dtype_of, same_shape
-from keras_multimix.errors import invalid
 
 
 def check_scores(scores, from_logits):
