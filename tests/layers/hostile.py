@@ -123,12 +123,6 @@ def batches(draw):
 STEPS = rarely(st.integers(0, 2**31 - 1), [None, None, -1, 1.5, "a", 2**31, True])
 
 
-def is_refusal(error):
-    """Whether an error is one of the library's, in three parts."""
-    parts = ("Invalid", "Expected", "Received", "To fix it")
-    return isinstance(error, ValueError) and all(part in str(error) for part in parts)
-
-
 def check(name, arguments, data, step, as_tensors=False):
     """Mixes a batch, if it is taken, and checks all that has to hold.
 
@@ -151,7 +145,7 @@ def check(name, arguments, data, step, as_tensors=False):
     try:
         layer = LAYERS[name](**arguments)
     except ValueError as error:
-        assert is_refusal(error), error
+        assert helpers.is_refusal(error), error
         return "arguments refused"
     given = _tensors(data) if as_tensors else data
     kept = [np.array(leaf) for leaf in _arrays(data)]
@@ -160,7 +154,7 @@ def check(name, arguments, data, step, as_tensors=False):
         with np.errstate(invalid="ignore", over="ignore"):
             mixed = layer(given, step=step)
     except ValueError as error:
-        assert is_refusal(error), error
+        assert helpers.is_refusal(error), error
         assert helpers.state(layer) == before
         return "batch refused"
     finally:
