@@ -155,3 +155,12 @@ def namespace_of(leaves):
     if tf is not None and any(map(tf.is_tensor, leaves)):
         return tensorflow_ops()
     return keras_ops
+
+
+def may_be_sharded(ops):
+    """Whether tensors of a namespace may lie on several devices, a part on each."""
+    if ops is not keras_ops or keras.backend.backend() != "jax":
+        return False
+    import jax
+
+    return jax.device_count() > 1

@@ -121,8 +121,8 @@ def random_words(state, stream, indices, ops):
 def words_of_streams(state, positions, ops):
     """Draws the 32-bit words at some positions of several streams.
 
-    One encryption draws all of them: its cost is the number of operations, hardly the
-    number of words.
+    One encryption draws all of them, unless they may lie on several devices. Its cost
+    is the number of operations, hardly the number of words.
 
     Args:
         state: int32 tensor of shape `(3,)`: two key words and the step. Or a tuple of
@@ -135,34 +135,34 @@ def words_of_streams(state, positions, ops):
         A dict stream -> int32 tensor shaped like the positions, uniform over all
         32-bit integers.
     """
-    if ops is namespaces.keras_ops and runtime.may_be_sharded() and len(positions) > 1:
-        # Slices of words that lie on several devices would move between them.
-        return {
-            stream: random_words(state, stream, indices, ops)
-            for stream, indices in positions.items()
-        }
     if not positions:
         return {}
     counters = [
         _counters(state[2], stream, indices, ops)
         for stream, indices in positions.items()
     ]
-    if len(counters) == 1:
-        counter = counters[0]
-    else:
-        counter = [
-            ops.concatenate(part, axis=0) for part in zip(*counters, strict=True)
-        ]
     # Scalars become rows: NumPy warns when a scalar wraps around, as ours must.
     key = (ops.reshape(state[0], (1,)), ops.reshape(state[1], (1,)))
-    words, _ = threefry(key, counter, ops)
-    drawn, start = {}, 0
-    for (stream, indices), (first, _) in zip(positions.items(), counters, strict=True):
+    if len(counters) == 1 or namespaces.may_be_sharded(ops):
+        # Parts of words that lie on several devices would move between them.
+        words = [threefry(key, counter, ops)[0] for counter in counters]
+    else:
+        joined = [ops.concatenate(part, axis=0) for part in zip(*counters, strict=True)]
+        words = _split(threefry(key, joined, ops)[0], counters, ops)
+    return {
+        stream: ops.reshape(own, ops.shape(indices))
+        for (stream, indices), own in zip(positions.items(), words, strict=True)
+    }
+
+
+def _split(words, counters, ops):
+    """Returns the words of each of the counters that were encrypted together."""
+    parts, start = [], 0
+    for first, _ in counters:
         stop = start + ops.shape(first)[0]
-        own = words if len(counters) == 1 else words[start:stop]
-        drawn[stream] = ops.reshape(own, ops.shape(indices))
+        parts.append(words[start:stop])
         start = stop
-    return drawn
+    return parts
 
 
 def _counters(steps, stream, indices, ops):

@@ -80,15 +80,6 @@ def in_stateless_scope():
     return probe.original_scope is not None
 
 
-def may_be_sharded():
-    """Whether tensors of the backend may lie on several devices, a part on each."""
-    if keras.backend.backend() != "jax":
-        return False
-    import jax
-
-    return jax.device_count() > 1
-
-
 def replica_index():
     """Returns which of several replicas or ranks this is, or None where it is alone.
 

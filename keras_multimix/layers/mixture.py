@@ -255,7 +255,7 @@ class Mixture:
         if ops is namespaces.numpy_ops:
             return False
         # A compiler that lays a batch out over devices has to see how the partners lie.
-        if ops is namespaces.keras_ops and runtime.may_be_sharded():
+        if namespaces.may_be_sharded(ops):
             return True
         # No kernel of XLA refuses rows that are not there.
         return not pairing.checked and runtime.in_tensorflow_graph()

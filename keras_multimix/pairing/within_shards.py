@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_multimix import runtime
+from keras_multimix import namespaces
 from keras_multimix.arguments import check_choice, check_count
 from keras_multimix.pairing.fixed import Mirror, Roll, Shuffle
 from keras_multimix.pairing.pairing import Pairing
@@ -88,8 +88,7 @@ class WithinShards(Pairing):
         none between the devices when each holds a shard.
         """
         num_rows = leaf.shape[0]
-        sharded = ops is keras.ops and runtime.may_be_sharded()
-        sharded &= self.num_shards > 1
+        sharded = self.num_shards > 1 and namespaces.may_be_sharded(ops)
         if not (sharded and self._divides(num_rows) and rows.shape[0] == num_rows):
             return ops.take(leaf, rows, axis=0)
         import jax
