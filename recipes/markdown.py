@@ -6,10 +6,10 @@ Prints a Markdown table for each data set: mean ± standard deviation over the s
 how many seeds the first column is below plain training's, and the p of a paired t-test.
 
     python -m recipes.markdown runs/gan/results.json --reference gan
+    python -m recipes.markdown recipes/measured/cifar10_gpu.csv
 """
 
 import argparse
-import json
 from pathlib import Path
 
 from recipes.shared.columns import (
@@ -20,7 +20,7 @@ from recipes.shared.columns import (
     Column,
     known_columns,
 )
-from recipes.shared.results import with_nan
+from recipes.shared.results import read_measured
 from recipes.shared.statistics import by_dataset, by_method, p_value, seeds_below
 
 _KNOWN = {
@@ -68,13 +68,12 @@ def table(records, columns, reference="erm"):
 def main(arguments=None):
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("results", type=Path, help="a results.json")
+    parser.add_argument("results", type=Path, help="a results.json or results.csv")
     add = parser.add_argument
     add("--columns", nargs="+", choices=_KNOWN, metavar="METRIC")
     add("--reference", default="erm", metavar="METHOD", help="to compare with")
     options = parser.parse_args(arguments)
-    records = with_nan(json.loads(options.results.read_text(encoding="utf-8")))
-    for dataset, own in by_dataset(records).items():
+    for dataset, own in by_dataset(read_measured(options.results)).items():
         known = [column.metric for column in known_columns(own, _KNOWN.values())]
         usual = known_columns(own, (*COLUMNS, *GAN_COLUMNS))
         columns = options.columns or [column.metric for column in usual]

@@ -129,6 +129,27 @@ class Results:
         write_whole(self.path, json.dumps(without_nan(self.records), indent=1) + "\n")
 
 
+def read_measured(path):
+    """Returns the records in a results.json, or what a results.csv holds of them.
+
+    Args:
+        path: a `Path`.
+    """
+    if path.suffix != ".csv":
+        return with_nan(json.loads(path.read_text(encoding="utf-8")))
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    names = [key for key in _KEYS if key != "metrics"]
+    return [
+        {
+            **{name: row[name] for name in names},
+            "seed": int(row["seed"]),
+            "metrics": {k: float(row[k]) for k in row if k not in names and row[k]},
+        }
+        for row in rows
+    ]
+
+
 def _set(value):
     return None if value in _OFF else value
 

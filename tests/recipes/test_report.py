@@ -7,6 +7,7 @@ from rich.console import Console
 
 from recipes import markdown
 from recipes.shared import report, result_tables, statistics
+from recipes.shared.results import Results
 
 
 def make_record(method, seed, error, gap=0.0):
@@ -87,3 +88,17 @@ def test_markdown(tmp_path, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert "| method | seeds | test error % | NLL | below erm | p |" in lines
     assert "| `mixup` | 2 | 11.00 ± 1.41 | 0.200 ± 0.000 | 0 of 2 |  |" in lines
+
+
+def test_markdown_of_a_csv_is_that_of_its_json(tmp_path, capsys):
+    results = Results(tmp_path, "toy", "jax", {})
+    for method, error in (("erm", 0.1), ("mixup", 0.2)):
+        for seed in (0, 1):
+            record = make_record(method, seed, error + seed / 50)
+            results.add("toy", method, seed, 5, record)
+    tables = []
+    for name in ("results.json", "results.csv"):
+        markdown.main([str(tmp_path / name)])
+        tables.append(capsys.readouterr().out)
+    assert "| `mixup` | 2 | 21.00 ± 1.41 |" in tables[0]
+    assert tables[0] == tables[1]
