@@ -25,8 +25,7 @@ def same_seed_for_every_test():
 def memory_is_given_back():
     """Forgets what the tests of a file have compiled: nobody calls it again.
 
-    Otherwise each process grows by several gigabytes. With SHOW_MEMORY set it prints
-    the most that the process has held so far.
+    Otherwise each process grows by several gigabytes.
     """
     yield
     keras.utils.clear_session(free_memory=False)
@@ -40,11 +39,6 @@ def memory_is_given_back():
     if sys.platform == "linux":
         # glibc keeps what is freed in pieces, unless it is told to return it.
         ctypes.CDLL(None).malloc_trim(0)
-    if os.environ.get("SHOW_MEMORY"):
-        import resource
-
-        usage = resource.getrusage(resource.RUSAGE_SELF)
-        print(f"At most {usage.ru_maxrss / 2**20:.1f} GB", file=sys.__stderr__)
 
 
 @pytest.fixture

@@ -237,7 +237,7 @@ def test_bad_input_changes_nothing(metric_class, labels, predictions, message):
     before = float(metric.result())
     with pytest.raises(ValueError, match=message) as error:
         metric.update_state(labels, predictions)
-    assert "Expected" in str(error.value) and "To fix it" in str(error.value)
+    helpers.assert_three_parts(error)
     assert float(metric.result()) == before
 
 

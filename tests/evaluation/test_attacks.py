@@ -235,7 +235,7 @@ def test_bad_input(arguments, message):
     given["model"] = given["model"]()
     with pytest.raises(ValueError, match=message) as error:
         fgsm(**given)
-    assert "Expected" in str(error.value) and "To fix it" in str(error.value)
+    helpers.assert_three_parts(error)
 
 
 def test_bad_steps_and_examples():
