@@ -28,6 +28,8 @@ class LabelPairs(NamedTuple):
         own_weight: The rows' sample weights, or None.
         partner_weight: The partners' sample weights, or None.
         scale: The number of plain rows divided by the number of mixed rows.
+        num_interpolations: K, how many mixed rows in turn a pair has.
+        shared: Whether all pairs have the same K coefficients.
     """
 
     own: Any
@@ -36,6 +38,8 @@ class LabelPairs(NamedTuple):
     own_weight: Any
     partner_weight: Any
     scale: Any
+    num_interpolations: int
+    shared: bool
 
 
 def mixed_dtype(leaf):

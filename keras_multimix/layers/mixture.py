@@ -102,7 +102,9 @@ class Mixture:
         pairs = self._by_layer(self._pairs_by)
         rows_after = self._ops.cast(self._ops.shape(pairs.coefficients)[0], "float32")
         return pairs._replace(
-            scale=self._ops.cast(self._num_rows, "float32") / rows_after
+            scale=self._ops.cast(self._num_rows, "float32") / rows_after,
+            num_interpolations=self._num_interpolations,
+            shared=self._layer.shares_coefficients,
         )
 
     def mask(self, mask):
@@ -203,6 +205,8 @@ class Mixture:
             own_weight=map_leaves(repeat, own_weight),
             partner_weight=map_leaves(repeat, partner_weight),
             scale=None,
+            num_interpolations=None,
+            shared=None,
         )
 
     def _label_coefficients(self, layer):

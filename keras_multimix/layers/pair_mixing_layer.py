@@ -233,6 +233,11 @@ class PairMixingLayer(MixingLayer):
         return self._quantiles is None and not self.alpha_is_variable
 
     @property
+    def shares_coefficients(self):
+        """Whether all pairs of a batch have the same K coefficients."""
+        return self.sampling == "shared" or self.is_identity
+
+    @property
     def alpha_is_variable(self):
         """Whether compiled functions follow when `use_alpha` sets another α."""
         return self._quantiles_variable is not None

@@ -105,6 +105,11 @@ class RandomMix(MixingLayer):
         choice = draw_ops.cast(draw_ops.where(alone, _ALONE, number), "int32")
         return drawn | {"choice": tracing.convert_to(choice, ops)}
 
+    @property
+    def shares_coefficients(self):
+        """Whether all pairs of a batch have the same K coefficients."""
+        return all(layer.shares_coefficients for layer in self.layers)
+
     def _sample(self, state, ops=namespaces.numpy_ops):
         """Draws the number of a layer, for one step or several."""
         first = ops.zeros_like(state[2])[..., None]

@@ -1,5 +1,6 @@
 """The random state of a mixing layer: a seed's key and the number of calls so far."""
 
+import contextlib
 import threading
 
 import keras
@@ -96,6 +97,22 @@ def take_back(variable, state):
         now = tracing.to_numpy_or_none(variable)
         if now is not None and now[2] == (state + _ONE_CALL)[2]:
             tracing.assign_on_host(variable, now - _ONE_CALL)
+
+
+@contextlib.contextmanager
+def unmoved_by_errors(variable):
+    """Takes back the count of an eager call if the block fails.
+
+    Args:
+        variable: The state of the layer that counts once in the block.
+    """
+    before = tracing.to_numpy_or_none(variable)
+    before = None if before is None else before.copy()
+    try:
+        yield
+    except Exception:
+        take_back(variable, before)
+        raise
 
 
 def _check_traced_step(step):

@@ -8,6 +8,7 @@ from keras_multimix import tracing
 from keras_multimix.keras_fixes.failed_fit import Snapshot
 from keras_multimix.keras_fixes.saving import ResumableModel
 from keras_multimix.labels import LabelPairs
+from keras_multimix.layers.random_state import unmoved_by_errors
 from keras_multimix.models.mixup import (
     checks,
     cut_points,
@@ -30,8 +31,15 @@ class MixupModel(ResumableModel):
     Each training step mixes the batch and takes as the loss of a mixed row
     `λ * loss(ŷ, y) + (1 - λ) * loss(ŷ, y_partner)`. So integer labels, sparse losses,
     regression and several outputs work as they are; for losses that are linear in the
-    target, such as cross-entropy, it equals mixing the labels. Train metrics are
-    weighted likewise. `evaluate`, `predict` and calling the model never mix.
+    target, such as cross-entropy, it equals mixing the labels. A loss that gives one
+    value for the whole batch, such as `Dice`, needs `sampling="shared"` in the mixer.
+    `evaluate`, `predict` and calling the model never mix.
+
+    Train metrics see each mixed row with both labels, weighted by λ and 1 − λ. So even
+    a perfect model's train accuracy is the mean of max(λ, 1 − λ): 0.84 at α = 0.4, 0.75
+    at α = 1. `evaluate(x_train, y_train)` gives the accuracy on the rows themselves. A
+    metric that cannot weight rows, such as a function that returns one number for the
+    batch, sees each mixed row once, with the label of the parent that weighs more.
 
     Args:
         base_model: The model to train: any `keras.Model` that does not override
@@ -64,7 +72,8 @@ class MixupModel(ResumableModel):
         ValueError: If `base_model` is no Keras model or has a training step of its
             own, `mixer` is no mixing layer, `mix_at` names a layer that is not there
             or that a connection passes by, or `interpolations_at_once` does not
-            divide K. In `fit`: for an optimizer that does not accumulate the
+            divide K. In `fit`: for a loss that gives one value for the whole batch if
+            rows have different λ, for an optimizer that does not accumulate the
             gradients of a step's parts, without targets, and for batches that the
             mixer refuses; integer token ids among them, unless they are mixed after
             their embedding.
@@ -170,6 +179,8 @@ class MixupModel(ResumableModel):
         microbatches.check_optimizer(self, self._num_microbatches)
         if self.train_function is not None and not force:
             return
+        if weighted_metrics.count_in_floats(self.metrics):
+            self.test_function = None  # it reads the matrices of before
 
         def build():
             before = self.train_function
@@ -204,17 +215,18 @@ class MixupModel(ResumableModel):
         keras_step = super().train_step
         if keras.backend.backend() != "jax":
             (data,) = args
-            microbatch = self._mixed_microbatches(self.step_kind, data)
 
             def train_on(number):
                 data, hidden = microbatch(number)
                 with hidden_mixing.step(hidden):
                     return keras_step(data)
 
-            if self._num_microbatches == 1:
-                return train_on(0)
-            microbatches.run(self._num_microbatches, train_on)
-            return self.get_metrics_result()
+            with unmoved_by_errors(self.mixer.random_state):
+                microbatch = self._mixed_microbatches(self.step_kind, data)
+                if self._num_microbatches == 1:
+                    return train_on(0)
+                microbatches.run(self._num_microbatches, train_on)
+                return self.get_metrics_result()
         # On JAX a step is a pure function: it reads the count of the mixer's calls from
         # its state, and returns the next count with the next state.
         state, ((kind, data),) = args[0], args[1].items()
@@ -238,14 +250,13 @@ class MixupModel(ResumableModel):
         """Returns the loss; a mixed row's is that of both labels, weighted by λ."""
         x, y, sample_weight = self._own(x, y, sample_weight)
         self._require_targets(y)
-        if isinstance(y, LabelPairs):
-            output_names = getattr(self.base_model, "output_names", None)
-            twice = pair_loss.repeat_predictions(y_pred)
-            sample_weight = pair_loss.loss_weights(y, twice, self.loss, output_names)
-            y, y_pred = pair_loss.interleave_labels(y, y_pred), twice
-        return super().compute_loss(
-            x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training
-        )
+        if not isinstance(y, LabelPairs):
+            return super().compute_loss(x, y, y_pred, sample_weight, training)
+        pairs, y = y, pair_loss.labels_in_turn(y)
+        names = getattr(self.base_model, "output_names", None)
+        weights = pair_loss.weights_of_outputs(pairs, y_pred, names)
+        with pair_loss.of_pairs(self._compile_loss, pairs, y, y_pred):
+            return super().compute_loss(x, y, y_pred, weights, training)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         """Updates the metrics; mixed rows count with the weights λ and 1 − λ."""
@@ -253,10 +264,8 @@ class MixupModel(ResumableModel):
         self._require_targets(y)
         if not isinstance(y, LabelPairs):
             return super().compute_metrics(x, y, y_pred, sample_weight)
-        pairs = y
-        y = pair_loss.interleave_labels(pairs, y_pred)
-        y_pred = pair_loss.repeat_predictions(y_pred)
-        weights = pair_loss.interleave_weights(pairs)
+        pairs, y = y, pair_loss.labels_in_turn(y)
+        weights = pair_loss.weights_in_turn(pairs)
         with weighted_metrics.weighted(self.metrics, pairs, y, y_pred):
             return super().compute_metrics(x, y, y_pred, weights)
 

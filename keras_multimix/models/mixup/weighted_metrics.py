@@ -1,8 +1,57 @@
-"""Train metrics of mixed rows, weighted by λ and 1 − λ."""
+"""Train metrics of mixed rows, weighted by λ and 1 − λ.
+
+A metric sees each mixed row with its own label, weighted by λ, and with its partner's,
+weighted by 1 − λ. A metric that cannot weight rows sees each mixed row once, with the
+label of the parent that weighs more.
+"""
 
 import contextlib
+import dis
+import functools
+import inspect
 
-from keras_multimix.models.mixup import pair_loss
+import keras
+from keras import ops
+
+from keras_multimix.arguments import invalid
+from keras_multimix.keras_fixes.tensors import repeat_for_places
+from keras_multimix.models.mixup import pair_values
+
+
+def count_in_floats(metrics):
+    """Makes confusion matrices count in float32, because λ is no whole number.
+
+    Args:
+        metrics: The metrics of a model, which may hold other metrics.
+
+    Returns:
+        Whether a matrix started anew.
+
+    Raises:
+        ValueError: If a matrix counts in integers and cannot start anew.
+    """
+    anew = False
+    for metric in _compiled(metrics):
+        if isinstance(metric, keras.metrics.IoU) and "int" in metric.dtype:
+            anew = True
+            try:
+                metric.__init__(**metric.get_config() | {"dtype": "float32"})
+            except TypeError as error:
+                raise invalid(
+                    f"metric {metric.name!r} for `MixupModel`",
+                    expected="a confusion matrix of floats, because it counts rows "
+                    "by λ",
+                    received=f"one of {metric.dtype}, and {error}",
+                    fix='pass `dtype="float32"` to `super().__init__` of '
+                    f"{type(metric).__name__}",
+                ) from None
+    return anew
+
+
+def _compiled(metrics):
+    """Returns the metrics of `compile`, which Keras keeps in a group."""
+    groups = [group for group in metrics if hasattr(group, "metrics")]
+    return [metric for group in groups for metric in group.metrics]
 
 
 @contextlib.contextmanager
@@ -10,22 +59,22 @@ def weighted(metrics, pairs, y, y_pred):
     """Makes the metrics of `compile` weight their rows inside the block.
 
     Keras passes weights to `weighted_metrics` only. So the block replaces each metric's
-    `update_state` by one that always gets them.
+    `update_state`.
 
     Args:
         metrics: The metrics of a model, which may hold other metrics.
         pairs: The `LabelPairs` of the N mixed rows.
         y: Own and partners' labels in turn, 2N rows.
-        y_pred: The predictions, each of them twice.
+        y_pred: The N predictions.
     """
-    compiled = []
     for group in metrics:
-        if hasattr(group, "metrics"):  # Keras keeps the metrics of `compile` in a group
-            if not group.built:
-                group.build(y, y_pred)
-            compiled += group.metrics
+        if hasattr(group, "metrics") and not group.built:
+            group.build(y, y_pred)
+    compiled = _compiled(metrics)
     for metric in compiled:
-        metric.update_state = _with_weights(metric, pairs)
+        metric.update_state = functools.partial(
+            _update, metric, metric.update_state, pairs
+        )
     try:
         yield
     finally:
@@ -33,11 +82,104 @@ def weighted(metrics, pairs, y, y_pred):
             del metric.update_state
 
 
-def _with_weights(metric, pairs):
-    update_state = metric.update_state
+def _update(metric, update_state, pairs, y_true, y_pred, sample_weight=None):
+    """Updates one metric with N mixed rows, of which each has two labels.
 
-    def update_weighted(y_true, y_pred, sample_weight=None):
-        weights = pair_loss.metric_weights(pairs, y_pred, sample_weight)
-        return update_state(y_true, y_pred, sample_weight=weights)
+    Args:
+        metric: The metric.
+        update_state: Its own method.
+        pairs: The `LabelPairs`.
+        y_true: Own and partners' labels in turn, 2N rows.
+        y_pred: The N predictions.
+        sample_weight: Own and partners' weights in turn, or None.
+    """
+    own, partner = pair_values.own_and_partner(y_true)
+    weights = pair_values.own_and_partner(sample_weight)
+    own, column = pair_values.as_columns(own, y_pred)
+    partner, _ = pair_values.as_columns(partner, y_pred)
+    if type(metric).update_state is keras.metrics.MeanMetricWrapper.update_state:
+        values = _values(metric, own, column)
+        if _gives_one_per_row(metric, values, own, column):
+            with _returning(metric, values, partner, pairs, weights):
+                mixed = pair_values.mixed_weight(pairs.coefficients, *weights)
+                return update_state(own, column, sample_weight=mixed)
+    elif _can_weight(metric):
+        own_part = pairs.coefficients
+        for label, part, weight in zip(
+            (own, partner), (own_part, 1.0 - own_part), weights, strict=True
+        ):
+            weight = _weights(metric, part, weight, label, column)
+            update_state(label, column, sample_weight=weight)
+        return None
+    label = pair_values.likelier_label(pairs, own, partner)
+    if sample_weight is not None:
+        sample_weight = pair_values.likelier_label(pairs, *weights)
+    return update_state(label, column, sample_weight=sample_weight)
 
-    return update_weighted
+
+# Metrics that average a function ------------------------------------------------
+
+
+def _values(metric, y_true, y_pred):
+    return metric._fn(y_true, y_pred, **metric._fn_kwargs)
+
+
+def _gives_one_per_row(metric, values, y_true, y_pred):
+    function = functools.partial(_values, metric)
+    return pair_values.gives_one_per_row(metric, function, values, y_true, y_pred)
+
+
+@contextlib.contextmanager
+def _returning(metric, own_values, partner, pairs, weights):
+    """Makes the function that a metric averages return the values of mixed rows."""
+    function = metric._fn
+
+    def of_pairs(y_true, y_pred, **arguments):
+        return pair_values.mean_of_pair(
+            own_values,
+            function(partner, y_pred, **arguments),
+            pairs.coefficients,
+            *weights,
+        )
+
+    metric._fn = of_pairs
+    try:
+        yield
+    finally:
+        metric._fn = function
+
+
+# Other metrics ---------------------------------------------------------------------
+
+
+def _can_weight(metric):
+    """Whether a metric uses its weights, and not for counting in integers."""
+    if any("int" in variable.dtype for variable in metric.variables):
+        return False
+    return _reads_weights(type(metric).update_state)
+
+
+@functools.cache
+def _reads_weights(update_state):
+    """Whether a metric's method reads the weights that it is given."""
+    code = getattr(inspect.unwrap(update_state), "__code__", None)
+    if code is None or "sample_weight" not in code.co_varnames:
+        return True  # it takes them in another way
+    return any(
+        "LOAD" in instruction.opname and "sample_weight" in str(instruction.argval)
+        for instruction in dis.get_instructions(code)
+    )
+
+
+def _weights(metric, part, sample_weight, y_true, y_pred):
+    """Returns λ or 1 − λ of each row, times its sample weight, in a metric's shape."""
+    if isinstance(metric, keras.metrics.IoU):  # weights each place, and flattens all
+        places = y_true if metric.sparse_y_true else y_true[..., 0]
+        weight = 1.0 if sample_weight is None else ops.cast(sample_weight, "float32")
+        if sample_weight is not None and len(sample_weight.shape) < len(places.shape):
+            weight = pair_values.aligned(weight, places)
+        part = pair_values.aligned(part, places) * weight
+        return part + ops.cast(ops.zeros_like(places), "float32")
+    if sample_weight is None:
+        return repeat_for_places(part, y_pred)
+    return pair_values.aligned(part, sample_weight) * ops.cast(sample_weight, "float32")
