@@ -9,6 +9,7 @@
 | | cannot trace a failed step again (TensorFlow) | |
 | `skip_call` | does much around a layer's `call` (PyTorch) | keras#22561 |
 | `model_graph` | has no public way into a model's graph | keras#19278 |
+| `compiled` | has no public way to the losses and metric functions of `compile` | |
 | `tensors` | stacks the wrong tensor (TensorFlow) | |
 | | masks a loss's weights in place (PyTorch) | |
 

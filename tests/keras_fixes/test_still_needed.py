@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_multimix.keras_fixes import model_graph, tensors
+from keras_multimix.keras_fixes import compiled, model_graph, tensors
 from tests import helpers
 
 X, Y = np.ones((4, 3), "float32"), np.ones((4, 1), "float32")
@@ -206,6 +206,26 @@ def test_keras_still_has_no_public_way_into_a_models_graph():
         if value is node or (isinstance(value, (list, tuple)) and node in value)
     ]
     check_still(not found, f"keras_fixes/model_graph.py, and use {found}")
+
+
+def test_keras_still_hides_what_it_compiled():
+    def function(y_true, y_pred):
+        return ops.mean(ops.square(y_true - y_pred), axis=-1)
+
+    loss, other = keras.losses.MeanSquaredError(), keras.losses.MeanAbsoluteError()
+    metric = keras.metrics.MeanMetricWrapper(function)
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    model.compile("sgd", [loss], metrics=[metric])
+    seen = []
+    with compiled.replaced_losses(model, lambda x: seen.append(x) or other, Y, Y):
+        np.testing.assert_allclose(model.compute_loss(None, Y, Y - 3), 3.0)
+    assert seen == [loss]
+    with compiled.replaced_function(metric, lambda y_true, y_pred: y_true * 5):
+        metric.update_state(Y, Y)
+    np.testing.assert_allclose(metric.result(), 5.0)
+
+    found = [value for value in public_attributes(metric) if value is function]
+    check_still(not found, f"keras_fixes/compiled.py, and use {found}")
 
 
 # Tensors --------------------------------------------------------------------

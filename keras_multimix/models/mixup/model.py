@@ -5,6 +5,7 @@ import functools
 import keras
 
 from keras_multimix import tracing
+from keras_multimix.keras_fixes import compiled
 from keras_multimix.keras_fixes.failed_fit import Snapshot
 from keras_multimix.keras_fixes.saving import ResumableModel
 from keras_multimix.labels import LabelPairs
@@ -255,7 +256,8 @@ class MixupModel(ResumableModel):
         pairs, y = y, pair_loss.labels_in_turn(y)
         names = getattr(self.base_model, "output_names", None)
         weights = pair_loss.weights_of_outputs(pairs, y_pred, names)
-        with pair_loss.of_pairs(self._compile_loss, pairs, y, y_pred):
+        of_pairs = functools.partial(pair_loss.PairLoss, pairs=pairs)
+        with compiled.replaced_losses(self, of_pairs, y, y_pred):
             return super().compute_loss(x, y, y_pred, weights, training)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):

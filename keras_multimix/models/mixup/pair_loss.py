@@ -5,8 +5,6 @@ each of them once. In between, `PairLoss` stands for the user's loss and returns
 values of N mixed rows.
 """
 
-import contextlib
-
 import keras
 from keras import ops, tree
 
@@ -94,31 +92,6 @@ class PairLoss(keras.losses.Loss):
                 part = ops.cast(part * weight_of_batch(weights, number), value.dtype)
                 total, weight = total + part * value, weight + part
         return ops.divide_no_nan(total, weight)
-
-
-@contextlib.contextmanager
-def of_pairs(compiled, pairs, y, y_pred):
-    """Makes a model's losses those of mixed rows inside the block.
-
-    Args:
-        compiled: What Keras made of the losses in `compile`, or None.
-        pairs: The `LabelPairs` of the N mixed rows.
-        y: Own and partners' labels in turn, 2N rows.
-        y_pred: The N predictions.
-    """
-    if compiled is None:
-        yield
-        return
-    if not compiled.built:
-        compiled.build(y, y_pred)
-    plain = compiled._flat_losses
-    compiled._flat_losses = [
-        each._replace(loss=PairLoss(each.loss, pairs)) for each in plain
-    ]
-    try:
-        yield
-    finally:
-        compiled._flat_losses = plain
 
 
 def labels_in_turn(pairs):

@@ -14,6 +14,7 @@ import keras
 from keras import ops
 
 from keras_multimix.arguments import invalid
+from keras_multimix.keras_fixes import compiled
 from keras_multimix.keras_fixes.tensors import repeat_for_places
 from keras_multimix.models.mixup import pair_values
 
@@ -70,15 +71,15 @@ def weighted(metrics, pairs, y, y_pred):
     for group in metrics:
         if hasattr(group, "metrics") and not group.built:
             group.build(y, y_pred)
-    compiled = _compiled(metrics)
-    for metric in compiled:
+    each = _compiled(metrics)
+    for metric in each:
         metric.update_state = functools.partial(
             _update, metric, metric.update_state, pairs
         )
     try:
         yield
     finally:
-        for metric in compiled:
+        for metric in each:
             del metric.update_state
 
 
@@ -98,10 +99,16 @@ def _update(metric, update_state, pairs, y_true, y_pred, sample_weight=None):
     own, column = pair_values.as_columns(own, y_pred)
     partner, _ = pair_values.as_columns(partner, y_pred)
     if type(metric).update_state is keras.metrics.MeanMetricWrapper.update_state:
-        values = _values(metric, own, column)
+        values = compiled.value_of(metric, own, column)
         if _gives_one_per_row(metric, values, own, column):
-            with _returning(metric, values, partner, pairs, weights):
-                mixed = pair_values.mixed_weight(pairs.coefficients, *weights)
+            values = pair_values.mean_of_pair(
+                values,
+                compiled.value_of(metric, partner, column),
+                pairs.coefficients,
+                *weights,
+            )
+            mixed = pair_values.mixed_weight(pairs.coefficients, *weights)
+            with compiled.replaced_function(metric, lambda y_true, y_pred: values):
                 return update_state(own, column, sample_weight=mixed)
     elif _can_weight(metric):
         own_part = pairs.coefficients
@@ -120,33 +127,9 @@ def _update(metric, update_state, pairs, y_true, y_pred, sample_weight=None):
 # Metrics that average a function ------------------------------------------------
 
 
-def _values(metric, y_true, y_pred):
-    return metric._fn(y_true, y_pred, **metric._fn_kwargs)
-
-
 def _gives_one_per_row(metric, values, y_true, y_pred):
-    function = functools.partial(_values, metric)
+    function = functools.partial(compiled.value_of, metric)
     return pair_values.gives_one_per_row(metric, function, values, y_true, y_pred)
-
-
-@contextlib.contextmanager
-def _returning(metric, own_values, partner, pairs, weights):
-    """Makes the function that a metric averages return the values of mixed rows."""
-    function = metric._fn
-
-    def of_pairs(y_true, y_pred, **arguments):
-        return pair_values.mean_of_pair(
-            own_values,
-            function(partner, y_pred, **arguments),
-            pairs.coefficients,
-            *weights,
-        )
-
-    metric._fn = of_pairs
-    try:
-        yield
-    finally:
-        metric._fn = function
 
 
 # Other metrics ---------------------------------------------------------------------
