@@ -198,12 +198,13 @@ def same_shape(first, second):
     )
 
 
-def check_batch(batch, ids_allowed=False):
+def check_batch(batch, inputs_stay=False):
     """Refuses what cannot be mixed, whatever the method.
 
     Args:
         batch: A `Batch`.
-        ids_allowed: True where the inputs themselves are not mixed.
+        inputs_stay: True where the inputs themselves are not mixed: they may be token
+            ids or strings.
 
     Raises:
         ValueError: For a part that is no dense numeric array, an input without a
@@ -215,8 +216,8 @@ def check_batch(batch, ids_allowed=False):
         )
     for name, leaves in zip(_PART_NAMES, batch.part_leaves, strict=True):
         for leaf in leaves:
-            _check_array(name, leaf)
-    for leaf in () if ids_allowed else batch.input_leaves:
+            _check_array(name, leaf, strings=inputs_stay and name == "inputs")
+    for leaf in () if inputs_stay else batch.input_leaves:
         if dtype_of(leaf) in _ID_DTYPES and len(leaf.shape) <= 2:
             raise invalid(
                 "inputs",
@@ -246,7 +247,7 @@ def _is_plain(leaf):
     return plain and not leaf.is_nested and leaf.dim() > 0
 
 
-def _check_array(name, leaf):
+def _check_array(name, leaf, strings=False):
     if _is_plain(leaf):
         return
     kind = type(leaf).__name__
@@ -278,7 +279,8 @@ def _check_array(name, leaf):
             fix="fill it first, `array.filled(value)`",
         )
     dtype = dtype_of(leaf)
-    if not any(word in dtype for word in ("float", "int", "bool", "complex")):
+    taken = ("float", "int", "bool", "complex", *(["string"] if strings else []))
+    if not any(word in dtype for word in taken):
         raise invalid(
             name,
             expected="numbers",

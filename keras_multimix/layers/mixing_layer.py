@@ -179,7 +179,7 @@ class MixingLayer(keras.layers.Layer):
             ValueError: If what is to be mixed cannot be mixed.
         """
         batch = batches.of_model(data)
-        batches.check_batch(batch, ids_allowed=features is not None)
+        batches.check_batch(batch, inputs_stay=features is not None)
         mixed = batch
         if features is not None:
             mixed = dataclasses.replace(batch, inputs=features)

@@ -49,12 +49,12 @@ class Neighbors(CandidatePairing):
     def check(self, batch):
         """Refuses inputs that have no distances."""
         for leaf in batch.input_leaves:
-            if "complex" in dtype_of(leaf):
+            if "complex" in dtype_of(leaf) or "string" in dtype_of(leaf):
                 raise invalid(
                     'inputs for `pairing="neighbors"`',
                     expected="real numbers, which have distances as float32",
                     received=f"dtype {dtype_of(leaf)}",
-                    fix="stack real and imaginary parts, or choose another pairing",
+                    fix="choose another pairing, or stack real and imaginary parts",
                 )
 
     def candidates(self, batch, num_rows, ops):

@@ -34,12 +34,15 @@ class NeighborPairs(keras.utils.PyDataset):
             alone in its class is its own partner.
         seed: An integer of up to 64 bits; None draws one.
         verbose: False shows no progress bar while neighbours are searched for.
+        sample_weight: The rows' weights, an array of shape `(N,)` or a structure like
+            `y`; for weights of classes, `class_weights[y]`. Then every batch and its
+            partners' batch end in their weights.
         **kwargs: `workers`, `use_multiprocessing` and `max_queue_size` of
             `keras.utils.PyDataset`.
 
     Returns:
         `pairs[i]` is `((x, y), (partner_x, partner_y))`, NumPy arrays of `batch_size`
-        rows, the last batch fewer.
+        rows, the last batch fewer; with weights `((x, y, w), (partner_x, …))`.
 
     Raises:
         ValueError: For arguments out of range, `x` and `y` of different lengths, or
@@ -72,11 +75,14 @@ class NeighborPairs(keras.utils.PyDataset):
         same_class=False,
         seed=None,
         verbose=True,
+        sample_weight=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.x, self.y = (map_leaves(np.asarray, part) for part in (x, y))
-        check_batch(Batch(self.x, self.y, None, None))
+        self.x, self.y, self.sample_weight = (
+            map_leaves(np.asarray, part) for part in (x, y, sample_weight)
+        )
+        check_batch(Batch(self.x, self.y, None, self.sample_weight))
         self.batch_size = check_count("batch_size", batch_size)
         self.num_neighbors = check_count("num_neighbors", num_neighbors)
         check_flag("same_class", same_class)
@@ -117,7 +123,10 @@ class NeighborPairs(keras.utils.PyDataset):
         self.epoch += 1
 
     def _batch(self, rows):
-        return tuple(map_leaves(lambda leaf: leaf[rows], p) for p in (self.x, self.y))
+        parts = [self.x, self.y]
+        if self.sample_weight is not None:
+            parts.append(self.sample_weight)
+        return tuple(map_leaves(lambda leaf: leaf[rows], part) for part in parts)
 
     def _order(self):
         rows = np.arange(self._num_rows, dtype="int32")

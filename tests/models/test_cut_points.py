@@ -121,6 +121,31 @@ def test_bad_lists(mix_at):
         MixupModel(residual(), MixUp(), mix_at=mix_at)
 
 
+def test_layers_stand_for_their_names():
+    inner = residual("inner")
+    inputs = keras.Input((4,))
+    outputs = keras.layers.Dense(3, name="top")(inner(inputs))
+    model = keras.Model(inputs, outputs)
+    mixed = MixupModel(model, MixUp(), ["input", inner.layers[-1], model.layers[-1]])
+    assert mixed.mix_at == ("input", "inner/top", "top")
+    same = MixupModel.from_config(mixed.get_config())
+    assert same.mix_at == mixed.mix_at
+    with pytest.raises(ValueError, match="no part of it.*'top'") as error:
+        MixupModel(model, MixUp(), [keras.layers.Dense(3)])
+    helpers.assert_three_parts(error)
+
+
+def test_a_layer_of_a_common_name_stands_for_its_path():
+    first, second = residual("first"), residual("second")
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, second(keras.layers.Dense(4)(first(inputs))))
+    for inner in (first, second):
+        place = inner.layers[-1]
+        assert MixupModel(model, MixUp(), [place]).mix_at == (
+            f"{inner.name}/{place.name}",
+        )
+
+
 def test_a_subclassed_model_has_no_graph():
     class Subclassed(keras.Model):
         def __init__(self):

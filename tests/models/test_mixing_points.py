@@ -336,6 +336,39 @@ def test_token_ids_are_mixed_after_their_embedding(rng, mask_zero):
         compiled(lambda: text_classifier(False), MixUp()).fit(x, y, verbose=0)
 
 
+@pytest.mark.skipif(
+    helpers.backend() != "tensorflow", reason="only TensorFlow has tensors of strings"
+)
+def test_strings_are_mixed_after_their_embedding():
+    """They train as the ids do which a lookup gives for them."""
+    import tensorflow as tf
+
+    words, y = np.array(["a", "b", "c", "d"] * 3), np.arange(12) % 3
+    ids = np.array([0, 1, 2, 3] * 3)
+    lookup = keras.layers.StringLookup(
+        vocabulary=["a", "b", "c", "d"], num_oov_indices=0
+    )
+    results = []
+    for strings in (True, False):
+        keras.utils.set_random_seed(1)
+        inputs = keras.Input((), dtype="string" if strings else "int32")
+        numbers = lookup(inputs) if strings else inputs
+        x = keras.layers.Embedding(4, 5, name="embedding")(numbers)
+        base = keras.Model(inputs, keras.layers.Dense(3)(x))
+        model = compiled(lambda base=base: base, MultiMix(seed=2), ["embedding"])
+        model.fit(tf.constant(words) if strings else ids, y, batch_size=6, verbose=0)
+        results.append(model)
+    assert_same_weights(*results)
+
+    inputs = keras.Input((), dtype="string")
+    x = keras.layers.Embedding(4, 3, name="embedding")(lookup(inputs))
+    base = keras.Model(inputs, x)
+    model = compiled(lambda: base, MixUp(pairing="neighbors"), ["embedding"])
+    with pytest.raises(ValueError, match="string") as error:
+        model.fit(tf.constant(words), y, verbose=0)
+    helpers.assert_three_parts(error)
+
+
 def test_a_place_counts_if_it_counts_in_either_parent(rng):
     x = np.array([[1, 2, 0, 0], [3, 4, 5, 6]], "int32")
     y = np.array([0, 1])

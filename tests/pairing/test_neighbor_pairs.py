@@ -57,6 +57,30 @@ def test_partners_are_among_the_nearest(rng, same_class):
     assert seen == expected  # one of five is missed by 80 draws with p < 1e-7
 
 
+def test_weights_follow_their_rows(rng):
+    x, y = data(rng)
+    class_weights = np.array([1.0, 3.0, 0.5], "float32")
+    pairs = new(x, y, sample_weight=class_weights[y])
+    for own, partners in pairs:
+        for _, classes, weights in (own, partners):
+            np.testing.assert_array_equal(weights, class_weights[classes])
+
+    inputs = keras.Input((2, 3))
+    base = keras.Model(inputs, keras.layers.Dense(1)(keras.layers.Flatten()(inputs)))
+    model = MixupModel(base, MixUp(1.0, seed=1))
+
+    def loss(y_true, y_pred):  # the class itself: the mean weighs it
+        return keras.ops.cast(y_true[:, 0], "float32") + 0 * y_pred[:, 0]
+
+    model.compile("sgd", loss)
+    pairs = new(x, y, len(x), sample_weight=class_weights[y])
+    (own_x, own, own_w), (_, other, other_w) = pairs[0]
+    lam = MixUp(1.0, seed=1).get_random_transformation(own_x, step=0)["coefficients"]
+    expected = lam[:, 0] * own_w * own + (1 - lam[:, 0]) * other_w * other
+    got = model.train_on_batch(*pairs[0])
+    np.testing.assert_allclose(got, expected.mean(), rtol=1e-5)
+
+
 def test_a_row_alone_in_its_class_is_its_own_partner(rng):
     x, y = data(rng, 9)
     y[4] = 7

@@ -59,18 +59,24 @@ def check_points(base_model, mix_at):
         mix_at: The argument that the caller passed.
 
     Raises:
-        ValueError: If it is no list of different names, or a layer does not cut the
-            model's graph.
+        ValueError: If it is no list of different names and layers, or a layer does not
+            cut the model's graph.
     """
     if mix_at is None:
         return None
-    names = tuple(mix_at) if isinstance(mix_at, (list, tuple)) else ()
+    names = tuple(
+        cut_points.name_of(base_model, each)
+        if isinstance(each, keras.layers.Layer)
+        else each
+        for each in (mix_at if isinstance(mix_at, (list, tuple)) else ())
+    )
     if not (names and all(isinstance(n, str) for n in names)) or (
         len(set(names)) != len(names)
     ):
         raise invalid(
             "argument `mix_at`",
-            expected='a list of different names of layers, or "input", or None',
+            expected="a list of different names of layers or the layers themselves, "
+            'or "input", or None',
             received=f"mix_at={mix_at!r:.80}",
             fix='pass for instance `["input", "block1_out"]`',
         )

@@ -54,7 +54,9 @@ def find(model, name):
             fix="build the model with the functional API or `keras.Sequential`",
         )
     places = list(_places(model))
-    matches = [place for place in places if name in (place[0], place[1].operation.name)]
+    matches = [place for place in places if name == place[0]] or [
+        place for place in places if name == place[1].operation.name
+    ]
     cuts = [cut for _, cut, problem in matches if problem is None]
     if len(cuts) == 1:
         return cuts[0]
@@ -69,6 +71,27 @@ def find(model, name):
         expected='"input" or the name of a layer that everything passes through, once',
         received=problem,
         fix=f"choose from {_names(places, name)}",
+    )
+
+
+def name_of(model, layer):
+    """Returns the name or path by which `find` finds a layer of a model.
+
+    Raises:
+        ValueError: If the layer is no part of the model.
+    """
+    if not _has_graph(model):
+        return layer.name  # which `find` refuses
+    places = list(_places(model))
+    for path, cut, _ in places:
+        if cut.operation is layer:
+            names = [other.operation.name for _, other, _ in places]
+            return layer.name if names.count(layer.name) == 1 else path
+    raise invalid(
+        f"argument `mix_at`, layer {layer.name!r}",
+        expected="a layer of `base_model`",
+        received="a layer that is no part of it",
+        fix=f"choose from {_names(places, layer.name)}",
     )
 
 

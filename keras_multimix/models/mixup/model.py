@@ -47,10 +47,12 @@ class MixupModel(ResumableModel):
             `train_step`, `compute_loss` or `compute_metrics`.
         mixer: A mixing layer: `MixUp`, `MultiMix`, `CutMix` or `RandomMix`. Its
             `num_classes` is not needed.
-        mix_at: Where to mix: a list of names of layers of a functional or sequential
-            `base_model`, after which everything is mixed, and `"input"`. Each step
-            draws one. What lies below it runs once on the rows of the batch, what
-            lies above on the mixed rows. None mixes the inputs.
+        mix_at: Where to mix: a list of layers of a functional or sequential
+            `base_model`, or of their names, after which everything is mixed, and
+            `"input"`. Keras numbers names that it gives itself, `"embedding_1"`, so
+            name a layer or pass the layer. Each step draws one. What lies below it runs
+            once on the rows of the batch, what lies above on the mixed rows. None mixes
+            the inputs.
         interpolations_at_once: How many of a pair's K interpolations a step runs
             through the model at a time, a divisor of K. With 1 a step needs little more
             memory than a plain one, and its optimizer has to accumulate the gradients
