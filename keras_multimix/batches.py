@@ -81,6 +81,40 @@ def map_leaves(function, *structures):
     )
 
 
+def spread(values, structure, what):
+    """Returns one value for each leaf of a structure.
+
+    Args:
+        values: A value for all leaves; or a dict, list or tuple that has some of the
+            structure's keys or all of its places. What it leaves out is None.
+        structure: A nested structure.
+        what: What `values` is, for the error.
+
+    Raises:
+        ValueError: If it has keys or places that the structure has not.
+    """
+    if isinstance(values, dict) and isinstance(structure, dict):
+        unknown = [key for key in values if key not in structure]
+        if not unknown:
+            each = {key: values.get(key) for key in structure}
+            return {key: spread(each[key], structure[key], what) for key in structure}
+    elif isinstance(values, (list, tuple)) and isinstance(structure, (list, tuple)):
+        if len(values) == len(structure):
+            pairs = zip(values, structure, strict=True)
+            each = [spread(value, part, what) for value, part in pairs]
+            named = hasattr(structure, "_fields")
+            return type(structure)(*each) if named else type(structure)(each)
+    elif not isinstance(values, (dict, list, tuple)):
+        return tree.map_structure(lambda leaf: values, structure)
+    keys = f" with keys from {list(structure)}" if isinstance(structure, dict) else ""
+    raise invalid(
+        what,
+        expected=f"one value, or a structure like the batch's{keys}",
+        received=f"{values!r:.100}",
+        fix="name the parts as the batch names them",
+    )
+
+
 def split(x, y=None, sample_weight=None):
     """Sorts a call's arguments into the parts of a `Batch`.
 

@@ -83,6 +83,77 @@ def interpolate(x, partners, coefficients, dtype, ops):
     return mixed if dtype == at_least_float32 else ops.cast(mixed, dtype)
 
 
+def interpolate_weighted(x, partners, weight, coefficients, dtype, ops):
+    """Mixes labels of rows, or of places in them, that weigh unequally.
+
+    The loss of a mixed row is `λ w loss(y) + (1 - λ) w' loss(y')`. It is the same for
+    one label of weight `λ w + (1 - λ) w'`, if the loss is linear in that label.
+
+    Args:
+        x: Numeric tensor of shape `(B, ...)`.
+        partners: The `Partners` of its rows.
+        weight: The weights of rows or places, and the `Partners` of these.
+        coefficients: float32 tensor of shape `(B, K)`, λ in [0, 1].
+        dtype: dtype of the result, float32 or more.
+        ops: The namespace of all of them.
+
+    Returns:
+        `(λ w x + (1 - λ) w' x') / (λ w + (1 - λ) w')`, of shape `(B * K, ...)` and
+        dtype `dtype`; the plain mixture where that divides by 0.
+    """
+    own, weight_partners = weight
+    own = _aligned(own, x, dtype, ops)
+    source = _aligned(weight_partners.source, x, dtype, ops)
+    if all(size == 1 for size in own.shape[1:]):  # then one λ says it all
+        partner = take_rows(source, weight_partners.rows, ops)
+        own, partner = (ops.reshape(each, (-1, 1)) for each in (own, partner))
+        own_part = ops.cast(coefficients, dtype) * own
+        both = own_part + (1.0 - ops.cast(coefficients, dtype)) * partner
+        # Equal weights leave λ as it is, to the last digit.
+        unequal = (own != partner) & (both != 0)
+        quotient = own_part / ops.where(unequal, both, ops.zeros_like(both) + 1.0)
+        quotient = ops.where(unequal, quotient, ops.cast(coefficients, dtype))
+        quotient = ops.cast(quotient, "float32")
+        return interpolate(x, partners, quotient, dtype, ops)
+
+    def mixed(own, source):
+        given = Partners(source, partners.rows, partners.runs)
+        return interpolate(own, given, coefficients, dtype, ops)
+
+    products = mixed(x * own, partners.source * source)
+    both, plain = mixed(own, source), mixed(x, partners.source)
+    known = both != 0
+    safe = ops.where(known, both, ops.zeros_like(both) + 1.0)
+    return ops.where(known, products / safe, plain)
+
+
+def larger(own, partner, own_weight, partner_weight, ops):
+    """Returns the larger of two labels at each place; what weighs 0 counts as 0.
+
+    Args:
+        own: Tensor of shape `(B, ...)`: 0 or 1 for each tag, or a score between.
+        partner: The same of the partners.
+        own_weight: Weights of rows or places; None where all count.
+        partner_weight: The same of the partners.
+        ops: The namespace of all of them.
+    """
+    if own_weight is not None:
+        own, partner = (
+            ops.where(_aligned(w, y, "float32", ops) != 0, y, ops.zeros_like(y))
+            for y, w in ((own, own_weight), (partner, partner_weight))
+        )
+    return ops.maximum(own, partner)
+
+
+def _aligned(weight, like, dtype, ops):
+    """Gives weights as many axes as labels have; further ones have a size of 1."""
+    missing = len(like.shape) - len(weight.shape)
+    if missing:
+        sizes = ops.shape(weight)[: len(like.shape)]
+        weight = ops.reshape(weight, (*sizes, *(1,) * missing))
+    return _cast(weight, dtype, ops)
+
+
 def _cast(x, dtype, ops):
     # Dispatching a cast that does nothing costs as much as mixing a small batch.
     if ops is namespaces.numpy_ops:

@@ -56,12 +56,12 @@ def test_masks_keep_an_axis_that_is_their_images_width(
 def test_masks_that_may_end_in_a_channel_are_refused():
     masks = keras.KerasTensor((4, 2, 2, None), dtype="uint8")
     with pytest.raises(ValueError, match="ensure_shape"):
-        labels.check_labels([masks], 3, keras.KerasTensor((4, 2, 2, 3)))
+        labels.check_labels(3, masks, keras.KerasTensor((4, 2, 2, 3)))
     # Masks without a channel, and sequences, may have any length.
     for shape in ((4, 2, None), (4, None)):
         inputs = keras.KerasTensor((*shape, 3))
         symbolic = keras.KerasTensor(shape, dtype="uint8")
-        labels.check_labels([symbolic], 3, inputs)
+        labels.check_labels(3, symbolic, inputs)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_labels_without_one_class_per_row_are_refused(values):
 
 def test_integer_labels_need_num_classes():
     with pytest.raises(ValueError, match="num_classes") as error:
-        labels.check_labels([np.array([0, 1])], None)
+        labels.check_labels(None, np.array([0, 1]))
     assert "MixupModel" in str(error.value)
 
 
@@ -100,4 +100,4 @@ def test_integer_labels_need_num_classes():
 def test_labels_out_of_range_are_refused_where_looking_is_free(values):
     for convert in (np.array, keras.ops.convert_to_tensor):
         with pytest.raises(ValueError, match="class indices from 0 to 2"):
-            labels.check_labels([convert(values)], 3)
+            labels.check_labels(3, convert(values))

@@ -58,8 +58,9 @@ class CutMix(PairMixingLayer):
         """Refuses inputs and masks that do not share one height and width."""
         super().check(batch, mixed)
         images = mixed.input_leaves
-        _, label_leaves, masks, _ = batch.part_leaves
-        masks = masks + [leaf for leaf in label_leaves if self.is_spatial(leaf, batch)]
+        _, label_leaves, masks, weights = batch.part_leaves
+        cut = [leaf for leaf in label_leaves + weights if self.is_spatial(leaf, batch)]
+        masks = masks + cut
         sizes = [self._size(leaf) for leaf in images + masks]
         for leaf, size in zip(images + masks, sizes, strict=True):
             fits = size is not None and all(
@@ -80,8 +81,7 @@ class CutMix(PairMixingLayer):
         size = self._size(batch.input_leaves[0])
         if batches.is_integer(leaf):
             # Where a last axis of 1 holds the class, it is no width.
-            encoded = labels.encoded_shape(leaf, self.num_classes, batch.inputs)
-            if len(encoded) < 4:
+            if len(labels.encoded_shape(leaf, None, batch.inputs)) < 4:
                 return False
         return len(leaf.shape) >= 3 and (
             len(leaf.shape) >= 4 or tuple(leaf.shape[1:3]) == size

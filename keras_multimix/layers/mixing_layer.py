@@ -265,8 +265,7 @@ class MixingLayer(keras.layers.Layer):
 
     def _validate(self, batch):
         batches.check_batch(batch)
-        _, label_leaves, masks, _ = batch.part_leaves
-        labels.check_labels(label_leaves + masks, self.num_classes, batch.inputs)
+        labels.check(batch, self.num_classes)
         self.check(batch, batch)
 
     # Keras --------------------------------------------------------------------

@@ -125,20 +125,28 @@ class Mixture:
         return self._layer.by_choice(function, self._transformation, self._ops)
 
     def _batch_by(self, layer):
-        both = [self._batch.parts]
-        if self._partners is not None:
-            both.append(self._partners.parts)
-        inputs, label_parts, masks, sample_weight = zip(*both, strict=True)
-        weights = self._label_coefficients(layer)
-        locate = self._locator(layer)
+        both = (
+            [self._batch] if self._partners is None else [self._batch, self._partners]
+        )
+        locate, weights = self._locator(layer), self._label_coefficients(layer)
         mix_input = functools.partial(self._mix_input, layer, locate)
+        mix_weight = functools.partial(self._mix_weight, layer, locate, weights)
         mix_label = functools.partial(self._mix_label, layer, locate, weights)
-        mix_weight = functools.partial(self._mix_weight, locate, weights)
+        classes = labels.classes_of(layer.num_classes, self._batch)
+        sample_weights = [labels.sample_weights_of(each) for each in both]
+        label_parts = [
+            labels.map_labels(
+                mix_label,
+                classes[number],
+                *((each.labels, each.masks)[number] for each in both),
+                *(each[number] for each in sample_weights),
+            )
+            for number in (0, 1)
+        ]
         return self._batch.pack(
-            map_leaves(mix_input, *inputs),
-            map_leaves(mix_label, *label_parts),
-            map_leaves(mix_label, *masks),
-            map_leaves(mix_weight, *sample_weight),
+            map_leaves(mix_input, *(each.inputs for each in both)),
+            *label_parts,
+            map_leaves(mix_weight, *(each.sample_weight for each in both)),
         )
 
     def _mix_input(self, layer, locate, leaf, partner_leaf=None):
@@ -148,21 +156,49 @@ class Mixture:
             dtype = layer.compute_dtype
         return layer.mix_rows(own, partners, self._transformation, dtype, self._ops)
 
-    def _mix_label(self, layer, locate, weights, leaf, partner_leaf=None):
-        ops, inputs = self._ops, self._batch.inputs
-        own, partners = locate(leaf, partner_leaf)
-        encoded, dtype = labels.encode(own, layer.num_classes, ops, inputs)
-        source = encoded
-        if partners.source is not own:
-            source, _ = labels.encode(partners.source, layer.num_classes, ops, inputs)
-        partners = Partners(source, partners.rows, partners.runs)
-        if layer.is_spatial(leaf, self._batch):
-            return layer.mix_rows(encoded, partners, self._transformation, dtype, ops)
-        return mixing.interpolate(encoded, partners, weights, dtype, ops)
+    def _mix_label(self, layer, locate, weights, num_classes, *leaves):
+        """Mixes labels.
 
-    def _mix_weight(self, locate, weights, leaf, partner_leaf=None):
+        Args:
+            layer: The layer that mixes.
+            locate: What `_locator` returned for it.
+            weights: The coefficients of labels, `(B, K)`.
+            num_classes: How many classes the labels have, or None.
+            *leaves: The labels, the partners' labels if these came in a batch of
+                their own, and the sample weights of either, which may be None.
+        """
+        ops, half = self._ops, len(leaves) // 2
+        encode = functools.partial(
+            labels.encode, num_classes=num_classes, ops=ops, inputs=self._batch.inputs
+        )
+        own, partners = locate(*leaves[:half])
+        encoded, dtype = encode(own)
+        source = encoded if partners.source is own else encode(partners.source)[0]
+        partners = Partners(source, partners.rows, partners.runs)
+        if layer.is_spatial(leaves[0], self._batch):
+            return layer.mix_rows(encoded, partners, self._transformation, dtype, ops)
+        weight = leaves[half:]
+        weight = None if weight[0] is None else locate(*weight)
+        if layer.mix_labels == "union":
+            tags = mixing.larger(
+                encoded,
+                mixing.take_rows(partners.source, partners.rows, ops),
+                weight and weight[0],
+                weight and mixing.take_rows(weight[1].source, weight[1].rows, ops),
+                ops=ops,
+            )
+            return mixing.repeat_rows(tags, weights.shape[1], ops)
+        if weight is None:
+            return mixing.interpolate(encoded, partners, weights, dtype, ops)
+        return mixing.interpolate_weighted(
+            encoded, partners, weight, weights, dtype, ops
+        )
+
+    def _mix_weight(self, layer, locate, weights, leaf, partner_leaf=None):
         own, partners = locate(leaf, partner_leaf)
         dtype = labels.mixed_dtype(leaf)
+        if layer.is_spatial(leaf, self._batch):
+            return layer.mix_rows(own, partners, self._transformation, dtype, self._ops)
         return mixing.interpolate(own, partners, weights, dtype, self._ops)
 
     def _pairs_by(self, layer):
@@ -180,30 +216,47 @@ class Mixture:
         def repeat(leaf):
             return mixing.repeat_rows(leaf, times, ops)
 
-        def own_or_mask(leaf, own, partner):
-            if not layer.is_spatial(leaf, batch):
-                return repeat(own)
-            # A pixel of a pasted mask has one label, whichever side of the pair asks.
+        def pasted(leaf, own, partner):
+            # A place of a pasted mask has one label and one weight, whichever side of
+            # the pair asks.
             dtype = batches.dtype_of(leaf)
-            pasted = Partners(partner)
-            return layer.mix_rows(own, pasted, self._transformation, dtype, ops)
+            return layer.mix_rows(
+                own, Partners(partner), self._transformation, dtype, ops
+            )
 
-        def partner_or_mask(leaf, own, partner):
-            if not layer.is_spatial(leaf, batch):
-                return repeat(partner)
-            return own_or_mask(leaf, own, partner)
+        def one_side(side, leaf, own, partner):
+            if layer.is_spatial(leaf, batch):
+                return pasted(leaf, own, partner)
+            return repeat((own, partner)[side])
+
+        def both_sides(part, partner_part):
+            own, partner = map_leaves(self._own, part), partner_rows(part, partner_part)
+            return [
+                map_leaves(functools.partial(one_side, side), part, own, partner)
+                for side in (0, 1)
+            ]
 
         given = partners or batches.Batch(None, None, None, None)
-        own = map_leaves(self._own, batch.labels)
-        partner = partner_rows(batch.labels, given.labels)
-        own_weight = map_leaves(self._own, batch.sample_weight)
-        partner_weight = partner_rows(batch.sample_weight, given.sample_weight)
+        own, partner = both_sides(batch.labels, given.labels)
+        own_weight, partner_weight = both_sides(
+            batch.sample_weight, given.sample_weight
+        )
+        if layer.mix_labels == "union":
+            counting = batches.Batch(None, own, None, own_weight)
+            counting_partner = batches.Batch(None, partner, None, partner_weight)
+            own = partner = map_leaves(
+                functools.partial(mixing.larger, ops=ops),
+                own,
+                partner,
+                labels.sample_weights_of(counting)[0],
+                labels.sample_weights_of(counting_partner)[0],
+            )
         return LabelPairs(
-            own=map_leaves(own_or_mask, batch.labels, own, partner),
-            partner=map_leaves(partner_or_mask, batch.labels, own, partner),
+            own=own,
+            partner=partner,
             coefficients=ops.reshape(weights, (-1,)),
-            own_weight=map_leaves(repeat, own_weight),
-            partner_weight=map_leaves(repeat, partner_weight),
+            own_weight=own_weight,
+            partner_weight=partner_weight,
             scale=None,
             num_interpolations=None,
             shared=None,
@@ -238,7 +291,7 @@ class Mixture:
         if self._ops is namespaces.keras_ops and isinstance(self._num_rows, int):
             runs = None if layer.keep_batch_size else pairing.runs(self._num_rows)
 
-        def locate(leaf, partner_leaf):
+        def locate(leaf, partner_leaf=None):
             own = self._own(leaf)
             if partner_leaf is not None:
                 return own, Partners(self._own(partner_leaf))

@@ -39,7 +39,8 @@ class PairMixingLayer(MixingLayer):
         sampling: `"independent"`, `"stratified"` or `"shared"` coefficients.
         pairing: `"shuffle"`, `"roll"`, `"mirror"`, `"same_class"`, `"neighbors"`, a
             `WithinShards` or a callable `(x, y, seed) -> partner`.
-        mix_labels: False keeps the label of the row that weighs more.
+        mix_labels: False keeps the label of the row that weighs more; "union" takes
+            the larger of both at each place.
         num_classes: Number of classes of integer labels, which become one-hot.
         keep_batch_size: True mixes the first B // K pairs only (at least one).
         seed: An integer of 64 bits; None draws one at construction.
@@ -72,13 +73,10 @@ class PairMixingLayer(MixingLayer):
         check_choice("sampling", sampling, coefficients.SAMPLINGS)
         self.sampling = sampling
         self.pairing = pairing
-        check_flag("mix_labels", mix_labels)
+        if mix_labels != "union":
+            check_flag("mix_labels", mix_labels)
         self.mix_labels = mix_labels
-        if num_classes is not None:
-            num_classes = check_count(
-                "num_classes", num_classes, maximum=labels.MAX_CLASSES
-            )
-        self.num_classes = num_classes
+        self.num_classes = labels.check_num_classes(num_classes)
         check_flag("keep_batch_size", keep_batch_size)
         self.keep_batch_size = keep_batch_size
 

@@ -191,7 +191,7 @@ def _check_layers(layers):
         )
     for name in ("num_interpolations", "num_classes", "keep_batch_size", "dtype"):
         values = [getattr(layer, name) for layer in layers]
-        if len(set(values)) > 1:
+        if any(value != values[0] for value in values):
             raise invalid(
                 "argument `layers`",
                 expected=f"layers of the same `{name}`, so that their batches are "

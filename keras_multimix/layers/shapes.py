@@ -39,17 +39,19 @@ def output_spec(layer, batch):
         whole = "int" in dtype or dtype == "bool"
         return spec(leaf, leaf.shape[1:], layer.compute_dtype if whole else dtype)
 
-    def spec_label(leaf):
-        shape = labels.encoded_shape(leaf, layer.num_classes, batch.inputs)
-        dtype = "float32" if batches.is_integer(leaf) else labels.mixed_dtype(leaf)
+    def spec_label(num_classes, leaf):
+        shape = labels.encoded_shape(leaf, num_classes, batch.inputs)
+        encoded = labels.are_classes(leaf, num_classes, batch.inputs)
+        dtype = "float32" if encoded else labels.mixed_dtype(leaf)
         return spec(leaf, shape[1:], dtype)
 
     def spec_weight(leaf):
         return spec(leaf, leaf.shape[1:], labels.mixed_dtype(leaf))
 
+    label_classes, mask_classes = labels.classes_of(layer.num_classes, batch)
     return batch.pack(
         map_leaves(spec_input, batch.inputs),
-        map_leaves(spec_label, batch.labels),
-        map_leaves(spec_label, batch.masks),
+        labels.map_labels(spec_label, label_classes, batch.labels),
+        labels.map_labels(spec_label, mask_classes, batch.masks),
         map_leaves(spec_weight, batch.sample_weight),
     )

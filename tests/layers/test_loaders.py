@@ -50,7 +50,7 @@ def test_nested_structures_in_a_dataset(layer_class):
 
     x, y = arrays()
     data = ({"left": x, "right": (x, 2 * x)}, {"class": y, "score": y * 0.5}, y + 1.0)
-    layer = layer_class(0.4, num_classes=3, seed=1)
+    layer = layer_class(0.4, num_classes={"class": 3}, seed=1)
     dataset = tf.data.Dataset.from_tensor_slices(data).batch(8).map(layer)
     inputs, labels, weights = next(iter(dataset))
     want_inputs, want_labels, want_weights = layer(*data, step=0)
