@@ -102,9 +102,12 @@ def encode(leaf, num_classes, ops, inputs=None):
     if _ends_in_one(leaf.shape, inputs):
         leaf = ops.reshape(leaf, ops.shape(leaf)[:-1])
     indices = ops.cast(leaf, "int32")
-    if "float" in dtype_of(leaf):
-        whole = ops.equal(ops.cast(indices, dtype_of(leaf)), leaf)
-        indices = ops.where(whole, indices, -1)
+    if ops is not numpy_ops:  # an array has been checked
+        # PyTorch refuses an index that is too large, with an error of its own.
+        known = indices < num_classes
+        if "float" in dtype_of(leaf):
+            known &= ops.equal(ops.cast(indices, dtype_of(leaf)), leaf)
+        indices = ops.where(known, indices, -1)
     return ops.one_hot(indices, num_classes), "float32"
 
 
@@ -225,6 +228,23 @@ def sample_weights_of(batch):
         (weights,) = tree.flatten(weights)
     labels = None if batch.labels is None else spread(weights, batch.labels, what)
     return labels, None if batch.masks is None else spread(None, batch.masks, what)
+
+
+def check_union(labels):
+    """Refuses class indices where labels are to be united as a model has them.
+
+    Args:
+        labels: A structure of labels as a loss takes them.
+    """
+    for leaf in leaves_of(labels):
+        shape = tuple(leaf.shape)
+        if is_integer(leaf) and (len(shape) < 2 or shape[-1] == 1):
+            raise invalid(
+                'labels for `mix_labels="union"`',
+                expected="tags: 0 or 1 for each class",
+                received=f"integers of dtype {dtype_of(leaf)} and shape {shape}",
+                fix="make class indices one-hot, or cast 0/1 labels to float32",
+            )
 
 
 def check_weights(num_classes, leaf, weight, inputs=None):

@@ -15,6 +15,16 @@ def interpolate(x, partner, coefficients):
     )
 
 
+def interpolate_labels(y, sample_weight, partner, coefficients):
+    """The same of labels whose rows, or places in these, weigh unequally."""
+    y, w = np.asarray(y, "float64"), np.asarray(sample_weight, "float64")
+    w = w.reshape(*w.shape[: y.ndim], *(1,) * (y.ndim - w.ndim))
+    weights = interpolate(np.broadcast_to(w, y.shape), partner, coefficients)
+    products = interpolate(w * y, partner, coefficients)
+    plain = interpolate(y, partner, coefficients)
+    return np.where(weights == 0, plain, products / np.where(weights == 0, 1, weights))
+
+
 def cut_and_paste(x, partner, boxes):
     """Pair-major rows with the partner's box (top, left, height, width) pasted in."""
     rows = []

@@ -17,8 +17,8 @@ from keras_multimix.layers.transformations import check_transformation
 class MixingLayer(keras.layers.Layer):
     """Base class of the layers that mix each row of a batch with a partner.
 
-    A subclass sets `num_interpolations`, `num_classes` and `keep_batch_size`, and says
-    how to draw and how to mix in the methods at the end.
+    A subclass sets `num_interpolations`, `num_classes`, `mix_labels` and
+    `keep_batch_size`, and says how to draw and how to mix in the methods at the end.
 
     Args:
         seed: An integer of 64 bits; None draws one at construction.
@@ -185,6 +185,8 @@ class MixingLayer(keras.layers.Layer):
             mixed = dataclasses.replace(batch, inputs=features)
             batches.check_batch(mixed)
         self.check(batch, mixed)
+        if self.mix_labels == "union":
+            labels.check_union(batch.labels)
         partners = None if partner_data is None else batches.of_model(partner_data)
         if partners is not None:
             _check_same_shapes(batch, partners)

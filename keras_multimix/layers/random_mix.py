@@ -66,6 +66,9 @@ class RandomMix(MixingLayer):
         self.num_interpolations = layers[0].num_interpolations
         self.num_classes = layers[0].num_classes
         self.keep_batch_size = layers[0].keep_batch_size
+        # Layers may differ in this: one strict about labels makes all of them so.
+        unions = [layer for layer in layers if layer.mix_labels == "union"]
+        self.mix_labels = "union" if unions else layers[0].mix_labels
         self._draws = DrawsAhead()
         # Mixing with α = 0 is leaving a batch alone.
         self._alone = MixUp(

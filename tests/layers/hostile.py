@@ -184,12 +184,13 @@ def _check_values(name, layer, data, mixed, drawn):
     assert ((weights >= 0) & (weights <= 1)).all()
     assert (np.diff(weights, axis=1) <= 0).all()
     parts = _parts(data), _parts(mixed)
+    sample_weights = [leaf for kind, leaf in parts[0] if kind == "weight"]
     for (kind, leaf), (_, result) in zip(*parts, strict=True):
         assert len(result) == pairs * count
         λ = weights
         if kind != "input" and not layer.mix_labels:
             λ = (weights >= 0.5).astype("float32")
-        if kind != "input" and kind != "weight" and leaf.dtype.kind in "iu":
+        if kind in ("label", "mask") and _are_classes(leaf, result, layer.num_classes):
             leaf = _one_hot(leaf, result, layer.num_classes)
             np.testing.assert_allclose(result.sum(axis=-1), 1, atol=1e-5)
         leaf = leaf.astype("complex128" if leaf.dtype.kind == "c" else "float64")
@@ -204,6 +205,10 @@ def _check_values(name, layer, data, mixed, drawn):
         λ = λ.reshape(-1, *(1,) * (leaf.ndim - 1))
         with np.errstate(invalid="ignore", over="ignore"):
             expected = λ * own + (1 - λ) * other
+            if kind in ("label", "mask") and sample_weights:
+                expected = oracle.interpolate_labels(
+                    leaf, sample_weights[0], partner, λ.reshape(-1, count)
+                )
             scale = np.maximum(np.abs(own), np.abs(other))
         rough = 2e-3 if result.dtype == "float16" else 1e-5
         sure = np.isfinite(own) & np.isfinite(other)
@@ -213,11 +218,17 @@ def _check_values(name, layer, data, mixed, drawn):
         assert np.isfinite(result[sure]).all()
 
 
+def _are_classes(leaf, result, num_classes):
+    if leaf.dtype.kind in "iu" or num_classes is None:
+        return leaf.dtype.kind in "iu"
+    return leaf.ndim < 2 or leaf.shape[-1] != num_classes or result.ndim > leaf.ndim
+
+
 def _one_hot(leaf, result, num_classes):
     classes = leaf
     if leaf.ndim >= 2 and leaf.shape[-1] == 1 and result.ndim == leaf.ndim:
         classes = leaf[..., 0]
-    return oracle.one_hot(classes, num_classes)
+    return oracle.one_hot(classes.astype("int64"), num_classes)
 
 
 def _parts(data):

@@ -18,8 +18,10 @@ def test_inputs_labels_and_weights_share_partner_and_coefficients(rng, shape, co
     drawn = layer.get_random_transformation((x, y, w), step=4)
     for convert in (lambda data: data, helpers.tensors):
         mixed = helpers.in_numpy(layer(*convert((x, y, w)), step=4))
-        for got, part in zip(mixed, (x, y, w), strict=True):
-            expected = oracle.interpolate(part, drawn["partner"], drawn["coefficients"])
+        draw = drawn["partner"], drawn["coefficients"]
+        labels = oracle.interpolate_labels(y, w, *draw)
+        inputs, weights = (oracle.interpolate(part, *draw) for part in (x, w))
+        for got, expected in zip(mixed, (inputs, labels, weights), strict=True):
             assert got.shape == expected.shape
             np.testing.assert_allclose(got, expected, atol=1e-5)
 

@@ -53,7 +53,9 @@ def run(layer_class, data, given_arguments):
     weights = drawn["coefficients"][:pairs]
     assert np.all((weights >= 0) & (weights <= 1))
     labels = oracle.one_hot(data["labels"], 3)
-    expected = oracle.interpolate(labels, drawn["partner"], weights)
+    expected = oracle.interpolate_labels(
+        labels, data["sample_weights"], drawn["partner"], weights
+    )
     np.testing.assert_allclose(mixed["labels"], expected, atol=1e-5)
     expected = oracle.interpolate(data["sample_weights"], drawn["partner"], weights)
     np.testing.assert_allclose(mixed["sample_weights"], expected, atol=1e-5)

@@ -74,6 +74,10 @@ def test_pairs_of_dicts_keep_masks_and_weights(rng, convert, layer_class):
     for key, values in both.items():
         if layer_class is CutMix and key != "sample_weights":
             expected = oracle.cut_and_paste(values, partner, drawn["boxes"])
+        elif key == "segmentation_masks":
+            expected = oracle.interpolate_labels(
+                values, both["sample_weights"], partner, drawn["coefficients"]
+            )
         else:
             expected = oracle.interpolate(values, partner, drawn["coefficients"])
         np.testing.assert_allclose(mixed[key], expected, atol=1e-5, err_msg=key)
