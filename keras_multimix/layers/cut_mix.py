@@ -15,7 +15,7 @@ class CutMix(PairMixingLayer):
 
     The box covers a share of about 1 − λ of the image, λ ~ Beta(α, α), and lies
     wholly inside it; the label's coefficient is the share of pixels that really
-    stayed. Segmentation masks are cut and pasted like the images.
+    stayed. Segmentation masks and weights of pixels are cut and pasted with the images.
 
     Args:
         alpha: α, a finite number, 0 or more. 1 draws the box's share uniformly.

@@ -33,9 +33,13 @@ class MixUp(PairMixingLayer):
             same device. Or a callable `(x, y, seed) -> partner`, which
             returns a row number for each row; `seed` is an integer scalar.
         mix_labels: False gives each mixed row the label, and the sample weight, of
-            the row that weighs more in it.
-        num_classes: Number of classes of integer labels and class-index masks, which
-            become one-hot.
+            the row that weighs more in it. `"union"` gives it the larger of both labels
+            at each place: the tags of both rows, for multi-label tagging.
+        num_classes: C, the number of classes. With it, labels that are no integers and
+            whose last axis is C are scores; all others are class indices, of whatever
+            dtype, and become one-hot. A dict or list like the labels, such as
+            `{"kind": 3, "age": None}`, gives each its own; None, or a key left out, is
+            for quantities.
         keep_batch_size: True mixes only the first B // K pairs (at least one), so
             that a step costs what it costs without mixing.
         seed: An integer of up to 64 bits: the same partners and coefficients on every
@@ -48,9 +52,13 @@ class MixUp(PairMixingLayer):
             `"segmentation_masks"` and `"sample_weights"` (or their singular) beside
             any keys for inputs. Axis 0 is the batch. An array alone is mixed without
             labels.
-        y: Labels, likewise. Floats of any rank are mixed as they are, integers of
-            shape `(B, ...)` or `(B, ..., 1)` become one-hot.
-        sample_weight: Weights of the rows, shape `(B,)` or more.
+        y: Labels, likewise. Floats of any rank are mixed as they are. Class indices, of
+            shape `(B, ...)` or `(B, ..., 1)`, become one-hot: see `num_classes`.
+        sample_weight: Weights of the rows, shape `(B,)`, or of places in them; one for
+            all labels, or a structure like the labels. A mixed row weighs
+            `λ w + (1 - λ) w_partner`, and its label is
+            `(λ w y + (1 - λ) w_partner y_partner)` divided by that, so that a row of
+            weight 0, which may have no label, gives none.
         training: False returns the batch as it is and moves no random state.
         step: The number of the draw, an integer of 0 or more: the same draw whatever
             was called before. None takes the number of calls so far.
@@ -64,8 +72,10 @@ class MixUp(PairMixingLayer):
     Raises:
         ValueError: For an argument out of range, and for a batch that cannot be
             mixed: parts of different numbers of rows, no batch axis, integer labels
-            without `num_classes` or out of range, token ids, strings, ragged or
-            sparse tensors. No random state moves then.
+            without `num_classes`, integers whose last axis is `num_classes` (class
+            indices or scores?), indices out of range, token ids, strings, ragged or
+            sparse tensors. No random state moves then. In a compiled graph, where
+            labels cannot be read, what is no class index becomes a row of zeros.
 
     References:
         Zhang, Cissé, Dauphin, Lopez-Paz, "mixup: Beyond Empirical Risk Minimization",

@@ -41,7 +41,8 @@ class PairMixingLayer(MixingLayer):
             `WithinShards` or a callable `(x, y, seed) -> partner`.
         mix_labels: False keeps the label of the row that weighs more; "union" takes
             the larger of both at each place.
-        num_classes: Number of classes of integer labels, which become one-hot.
+        num_classes: Number of classes of class indices, which become one-hot; or a
+            dict or list like the labels.
         keep_batch_size: True mixes the first B // K pairs only (at least one).
         seed: An integer of 64 bits; None draws one at construction.
         **kwargs: `name` and `dtype` of the layer.
