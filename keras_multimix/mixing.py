@@ -252,8 +252,9 @@ def paste(x, partners, boxes, axes, ops):
     Args:
         x: Tensor of shape `(B, ...)` with spatial axes.
         partners: The `Partners` of its rows.
-        boxes: int32 tensor of shape `(B, K, 4)`: top, left, height, width in pixels.
-        axes: The numbers of the row and the column axis of `x`.
+        boxes: int32 tensor of shape `(B, K, 2n)`: where boxes start along n axes, then
+            how long they are; for two axes top, left, height and width in pixels.
+        axes: The n axes of `x`.
         ops: The namespace of all of them.
 
     Returns:
@@ -268,7 +269,7 @@ def paste(x, partners, boxes, axes, ops):
         pixels = ops.reshape(ops.arange(sizes[axis - 1], dtype="int32"), shape)
         edges = (-1, num_interpolations) + (1,) * (len(x.shape) - 1)
         start = ops.reshape(boxes[:, :, number], edges)
-        size = ops.reshape(boxes[:, :, number + 2], edges)
+        size = ops.reshape(boxes[:, :, number + len(axes)], edges)
         along = (pixels >= start) & (pixels < start + size)
         inside = along if inside is None else inside & along
     source = take_rows(partners.source, partners.rows, ops)
@@ -277,21 +278,23 @@ def paste(x, partners, boxes, axes, ops):
 
 
 def box_sizes(coefficients, size, ops):
-    """Returns the height and width of boxes that cover a share 1 − λ of an image.
+    """Returns the sides of boxes that cover a share 1 − λ of an image.
 
     Args:
         coefficients: float32 tensor of λ in [0, 1].
-        size: Height and width of the image in pixels.
+        size: Height and width of the image in pixels; or the sizes of n other axes.
         ops: The namespace of the coefficients.
 
     Returns:
-        Two int32 tensors shaped like `coefficients`: each side is √(1 − λ) of the
-        image's, to the nearest pixel.
+        n int32 tensors shaped like `coefficients`: each side is the n-th root of 1 − λ
+        of the image's, for two axes √(1 − λ), to the nearest pixel.
 
     References:
         Yun et al., "CutMix", ICCV 2019, section 3.1.
     """
-    side = ops.sqrt(1.0 - coefficients)
+    side = 1.0 - coefficients
+    if len(size) > 1:
+        side = ops.sqrt(side) if len(size) == 2 else ops.power(side, 1.0 / len(size))
     return tuple(
         ops.cast(side * ops.cast(pixels, "float32") + 0.5, "int32") for pixels in size
     )

@@ -26,6 +26,7 @@ CHOICE = 6
 NEIGHBORS = 7
 RADII = 8
 ANGLES = 9
+BOX_SLICES = 10
 
 _STREAM_SHIFT = 27  # positions within a stream: 2 ** 27; streams: 2 ** 4
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))

@@ -1,12 +1,21 @@
 """CutMix: a box of the partner pasted into each row."""
 
+import math
+
 import keras
 
-from keras_multimix import batches, labels, mixing, randomness
+from keras_multimix import (
+    batches,
+    label_kinds,
+    mixing,
+    randomness,
+)
 from keras_multimix.arguments import invalid
+from keras_multimix.batches import same_shape
+from keras_multimix.layers import cut_axes
 from keras_multimix.layers.pair_mixing_layer import PairMixingLayer
 
-_PLACES = (randomness.BOX_ROWS, randomness.BOX_COLUMNS)
+_STREAMS = (randomness.BOX_ROWS, randomness.BOX_COLUMNS, randomness.BOX_SLICES)
 
 
 @keras.saving.register_keras_serializable(package="keras_multimix")
@@ -20,14 +29,20 @@ class CutMix(PairMixingLayer):
     Args:
         alpha: α, a finite number, 0 or more. 1 draws the box's share uniformly.
         num_interpolations: K, the boxes (and mixed rows) of each pair, 1 or more.
-        **kwargs: The other arguments of `MixUp`, with the same meaning.
+        axes: The axes of the inputs along which boxes are cut, up to 3: `(1,)` cuts a
+            series (B, T, C) along time with all its channels, or a table (B, D) along
+            its columns. Masks are cut where they have these places. None: height and
+            width.
+        **kwargs: The other arguments of `MixUp`, with the same meaning; `data_format`
+            above all.
 
     Call arguments:
-        x: As for `MixUp`, but every input has a height and a width: shape
-            `(B, H, W)` or `(B, H, W, ...)`, with `channels_first` images
-            `(B, C, H, W)`. A spectrogram's are time and frequency.
-        y: As for `MixUp`. Labels of rank 4 or more, and of rank 3 where axes 1 and 2
-            are as long as the images', are masks; but integers (B, H, 1) beside images
+        x: As for `MixUp`, but every input has a height and a width: images
+            `(B, H, W)`, `(B, H, W, C)`, or `(B, C, H, W)` with `channels_first`; clips
+            `(B, T, H, W, C)`, which get one box in all frames. Of spectrograms `(B, T,
+            F)` these are time and frequency; for a series `(B, T, C)` set `axes`.
+        y: As for `MixUp`. Labels with the places of the images, and with an axis of
+            classes or without, are masks; but integers (B, H, 1) beside images
             (B, H, 1), one class for each place, are not. Where `MixupModel` mixes
             hidden features, these have to be as high and as wide.
 
@@ -36,8 +51,10 @@ class CutMix(PairMixingLayer):
         another, the coefficient falling.
 
     Raises:
-        ValueError: As `MixUp`, and if images and masks differ in height or width or
-            have none.
+        ValueError: As `MixUp`; if images and masks differ in height or width or have
+            none; and, unless `data_format` is given, for images whose shape fits the
+            other layout only: 4 or fewer where that has its channels, and more at the
+            other end.
 
     References:
         Yun et al., "CutMix: Regularization Strategy to Train Strong Classifiers with
@@ -54,52 +71,59 @@ class CutMix(PairMixingLayer):
     (4, 32, 32, 2)
     """
 
-    def check(self, batch, mixed):
-        """Refuses inputs and masks that do not share one height and width."""
-        super().check(batch, mixed)
-        images = mixed.input_leaves
-        _, label_leaves, masks, weights = batch.part_leaves
-        cut = [leaf for leaf in label_leaves + weights if self.is_spatial(leaf, batch)]
-        masks = masks + cut
-        sizes = [self._size(leaf) for leaf in images + masks]
-        for leaf, size in zip(images + masks, sizes, strict=True):
-            fits = size is not None and all(
-                None in pair or pair[0] == pair[1]
-                for pair in zip(size, sizes[0] or (), strict=False)
-            )
-            if not fits or 0 in size:
-                raise invalid(
-                    "batch for CutMix",
-                    expected="images and masks of one height and width, 1 or more"
-                    + (f", {sizes[0]}" if sizes[0] else " (axes 1 and 2)"),
-                    received=f"shape {tuple(leaf.shape)}",
-                    fix="resize them alike, or use MixUp for data without pixels",
-                )
+    def __init__(self, alpha=1.0, num_interpolations=1, *, axes=None, **kwargs):
+        super().__init__(alpha, num_interpolations, **kwargs)
+        self.axes = _check_axes(axes)
 
-    def is_spatial(self, leaf, batch):
-        """Whether a label has the images' height and width."""
-        size = self._size(batch.input_leaves[0])
-        if batches.is_integer(leaf):
-            # Where a last axis of 1 holds the class, it is no width.
-            if len(labels.encoded_shape(leaf, None, batch.inputs)) < 4:
-                return False
-        return len(leaf.shape) >= 3 and (
-            len(leaf.shape) >= 4 or tuple(leaf.shape[1:3]) == size
-        )
+    def check(self, batch, mixed):
+        """Refuses inputs and masks that do not share the sizes along the cut axes."""
+        super().check(batch, mixed)
+        if batch is mixed:
+            self._check_layout(batch)
+        _, label_leaves, masks, weights = batch.part_leaves
+        axes = [self._input_axes(leaf) for leaf in mixed.input_leaves]
+        axes += [self._mask_axes(leaf, mixed) for leaf in masks]
+        leaves = mixed.input_leaves + masks
+        for leaf in label_leaves + weights:
+            # What is no mask follows the share of the pixels, whatever its shape.
+            is_weight = any(leaf is each for each in weights)
+            if not is_weight and self._may_be_steps_or_scores(leaf, mixed):
+                raise _steps_or_scores(leaf)
+            found, _ = self._label_axes(leaf, mixed, is_weight)
+            if found is not None:
+                leaves.append(leaf)
+                axes.append(found)
+        sizes = [
+            None if found is None else tuple(leaf.shape[axis] for axis in found)
+            for leaf, found in zip(leaves, axes, strict=True)
+        ]
+        for leaf, size in zip(leaves, sizes, strict=True):
+            if size is None or 0 in size or not same_shape(size, sizes[0] or ()):
+                raise self._unlike(leaf, sizes[0])
+
+    def axes_of_label(self, leaf, batch, num_classes=None, is_weight=False):
+        """Returns the axes along which a label or weight is cut, or None."""
+        found, has_channel = self._label_axes(leaf, batch, is_weight)
+        steps = found is not None and len(leaf.shape) == 2 and not has_channel
+        if steps and not is_weight and not batches.is_integer(leaf):
+            places = label_kinds.places_of(batch.inputs, self.image_format)
+            if not label_kinds.are_classes(leaf, num_classes, places):
+                return None
+        return found
 
     def positions(self, draw_ids, ops):
         """Returns where the random words of λ and of the boxes' places stand."""
         (indices,) = super().positions(draw_ids, ops).values()
-        streams = (randomness.COEFFICIENTS, *_PLACES)
+        streams = (randomness.COEFFICIENTS, *_STREAMS[: self._num_axes])
         return dict.fromkeys(streams, indices)
 
     def mixed_size(self, mixed, ops):
-        """Returns the height and width of the images, or of hidden features."""
+        """Returns the sizes along the cut axes of the inputs, or of hidden features."""
         image = mixed.input_leaves[0]
         shape = tuple(image.shape)
         if None in shape and not isinstance(image, keras.KerasTensor):
             shape = ops.shape(image)
-        size = tuple(shape[axis] for axis in self._axes(image))
+        size = tuple(shape[axis] for axis in self._input_axes(image))
         if None in size:
             raise invalid(
                 "mixing point for CutMix",
@@ -114,34 +138,138 @@ class CutMix(PairMixingLayer):
         drawn = super().mixture_of(words, table, size, ops)["coefficients"]
         sides = mixing.box_sizes(drawn, size, ops)
         starts = []
-        for stream, pixels, side in zip(_PLACES, size, sides, strict=True):
+        for stream, pixels, side in zip(_STREAMS, size, sides, strict=False):
             places = ops.cast(pixels - side + 1, "float32")
             start = randomness.uniforms(words[stream], ops) * places
             # The product can round up to the number of places itself.
             starts.append(ops.minimum(ops.cast(start, "int32"), pixels - side))
-        area = ops.cast(sides[0] * sides[1], "float32")
+        area = ops.cast(math.prod(sides[1:], start=sides[0]), "float32")
+        whole = ops.cast(math.prod(size[1:], start=size[0]), "float32")
         boxes = [part[..., None] for part in (*starts, *sides)]
         return {
-            "coefficients": 1.0 - area / ops.cast(size[0] * size[1], "float32"),
+            "coefficients": 1.0 - area / whole,
             "boxes": ops.concatenate(boxes, axis=-1),
         }
 
-    def mix_rows(self, leaf, partners, transformation, dtype, ops):
+    def mix_rows(self, leaf, partners, transformation, dtype, ops, axes=None):
         """Returns the rows with their partners' boxes pasted in."""
         boxes = transformation["boxes"]
-        mixed = mixing.paste(leaf, partners, boxes, self._axes(leaf), ops)
-        return ops.cast(mixed, dtype)
+        axes = self._input_axes(leaf) if axes is None else axes
+        return ops.cast(mixing.paste(leaf, partners, boxes, axes, ops), dtype)
 
     def transformation_shapes(self, num_rows):
         """Returns the shapes of a transformation's entries for a batch of B rows."""
-        boxes = (num_rows, self.num_interpolations, 4)
+        boxes = (num_rows, self.num_interpolations, 2 * self._num_axes)
         return super().transformation_shapes(num_rows) | {"boxes": boxes}
 
-    def _axes(self, leaf):
-        first = keras.config.image_data_format() == "channels_first"
-        return (2, 3) if first and len(leaf.shape) >= 4 else (1, 2)
+    def get_config(self):
+        """Returns the arguments that make a layer with the same stream."""
+        axes = None if self.axes is None else list(self.axes)
+        return super().get_config() | {"axes": axes}
 
-    def _size(self, leaf):
-        if len(leaf.shape) < 3:
-            return None
-        return tuple(leaf.shape[axis] for axis in self._axes(leaf))
+    # Inside ---------------------------------------------------------------------
+
+    @property
+    def _num_axes(self):
+        return 2 if self.axes is None else len(self.axes)
+
+    @property
+    def _law(self):
+        return (*super()._law, self.axes)
+
+    @property
+    def _channels_first(self):
+        return self.image_format == "channels_first"
+
+    def _input_axes(self, leaf):
+        return cut_axes.of_input(tuple(leaf.shape), self.axes, self._channels_first)
+
+    def _label_axes(self, leaf, batch, is_weight=False):
+        """Returns the axes along which a label is cut, and whether it has channels."""
+        image = tuple(batch.input_leaves[0].shape)
+        shape, first = tuple(leaf.shape), self._channels_first
+        found, has_channel = cut_axes.of_label(shape, image, self.axes, first)
+        if found is not None and not (has_channel or is_weight):
+            # Where a last axis of 1 holds the class, it is no width.
+            places = label_kinds.places_of(batch.inputs, self.image_format)
+            if batches.is_integer(leaf) and len(shape) == len(
+                label_kinds.encoded_shape(leaf, None, places)
+            ):
+                return None, None
+        return found, has_channel
+
+    def _mask_axes(self, leaf, batch):
+        return self._label_axes(leaf, batch, is_weight=True)[0]
+
+    def _may_be_steps_or_scores(self, leaf, batch):
+        if batches.is_integer(leaf) or self.num_classes is not None:
+            return False
+        found, _ = self._label_axes(leaf, batch)
+        return found is not None and len(leaf.shape) == 2
+
+    def _check_layout(self, batch):
+        if self.data_format is not None or self.axes is not None:
+            return
+        own, other = "channels_last", "channels_first"
+        if self._channels_first:
+            own, other = other, own
+        for leaf in batch.input_leaves:
+            if cut_axes.fits_only_other_layout(
+                tuple(leaf.shape), own != "channels_last"
+            ):
+                raise invalid(
+                    "batch for CutMix",
+                    expected=f"images with `{own}`, as Keras' setting says",
+                    received=f"shape {tuple(leaf.shape)}, which looks like `{other}`",
+                    fix=f'pass `data_format="{other}"` to the layer, or "{own}" if the '
+                    "images have it",
+                )
+
+    def _unlike(self, leaf, size):
+        if self.axes is not None:
+            expected = f"inputs and masks of one size along axes {self.axes}, 1 or more"
+            fix = "give them one size, or choose other `axes`"
+        else:
+            expected = "images and masks of one height and width, 1 or more"
+            expected += f", {size}" if size else " (axes 1 and 2)"
+            fix = "resize them alike, set `data_format` to where the channels are, or "
+            fix += "use MixUp for data without pixels"
+        return invalid(
+            "batch for CutMix",
+            expected=expected,
+            received=f"shape {tuple(leaf.shape)}",
+            fix=fix,
+        )
+
+
+def _check_axes(axes):
+    if axes is None:
+        return None
+    given = axes if isinstance(axes, (list, tuple)) else ()
+    whole = [isinstance(axis, int) and not isinstance(axis, bool) for axis in given]
+    if not 1 <= len(given) <= len(_STREAMS) or not all(whole) or 0 in given:
+        raise invalid(
+            "argument `axes`",
+            expected="None, or a tuple of 1 to 3 axes, of which none is 0, the batch's",
+            received=f"axes={axes!r:.80}",
+            fix="pass for instance `(1,)` for the steps of a series (B, T, C)",
+        )
+    if len(set(given)) < len(given):
+        raise invalid(
+            "argument `axes`",
+            expected="different axes",
+            received=f"axes={axes!r:.80}",
+            fix="name each axis once",
+        )
+    return tuple(given)
+
+
+def _steps_or_scores(leaf):
+    return invalid(
+        "labels for CutMix",
+        expected="labels that can be read in one way",
+        received=f"floats of shape {tuple(leaf.shape)}: one for each step that is cut, "
+        "or scores of a row",
+        fix="give labels of steps a last axis, (B, T, 1), or give scores of a row as "
+        "class indices, with `num_classes`",
+    )

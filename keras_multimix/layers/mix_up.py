@@ -42,6 +42,9 @@ class MixUp(PairMixingLayer):
             for quantities.
         keep_batch_size: True mixes only the first B // K pairs (at least one), so
             that a step costs what it costs without mixing.
+        data_format: Where images have their channels, and so their one-hot masks their
+            classes: `"channels_last"`, `"channels_first"`, or None for the setting of
+            `keras.config`. Tensors of 3 axes or fewer have channels last.
         seed: An integer of up to 64 bits: the same partners and coefficients on every
             backend. None draws one when the layer is made.
         **kwargs: `name` and `dtype` of the layer.
@@ -91,7 +94,7 @@ class MixUp(PairMixingLayer):
     ((8, 32, 32, 3), (8, 4))
     """
 
-    def mix_rows(self, leaf, partners, transformation, dtype, ops):
+    def mix_rows(self, leaf, partners, transformation, dtype, ops, axes=None):
         """Returns the convex combinations of rows and partners."""
         weights = transformation["coefficients"]
         return mixing.interpolate(leaf, partners, weights, dtype, ops)

@@ -6,7 +6,14 @@ import os
 import keras
 from keras import ops as keras_ops
 
-from keras_multimix import batches, labels, namespaces, runtime, tracing
+from keras_multimix import (
+    batches,
+    label_checks,
+    label_kinds,
+    namespaces,
+    runtime,
+    tracing,
+)
 from keras_multimix.arguments import invalid, resolve_seed
 from keras_multimix.keras_fixes.skip_call import can_skip_keras_call
 from keras_multimix.layers import random_state, shapes
@@ -17,8 +24,8 @@ from keras_multimix.layers.transformations import check_transformation
 class MixingLayer(keras.layers.Layer):
     """Base class of the layers that mix each row of a batch with a partner.
 
-    A subclass sets `num_interpolations`, `num_classes`, `mix_labels` and
-    `keep_batch_size`, and says how to draw and how to mix in the methods at the end.
+    A subclass sets `num_interpolations`, `num_classes`, `mix_labels`, `data_format`
+    and `keep_batch_size`, and says how to draw and mix in the methods at the end.
 
     Args:
         seed: An integer of 64 bits; None draws one at construction.
@@ -101,7 +108,7 @@ class MixingLayer(keras.layers.Layer):
             return data
         self._validate(batch)
         self._validate(partners)
-        _check_same_shapes(batch, partners)
+        shapes.check_same_shapes(batch, partners)
         ops = self._namespace(batch.leaves + partners.leaves, step)
         return self._mixture(batch, step, ops, partners=partners).batch()
 
@@ -186,10 +193,10 @@ class MixingLayer(keras.layers.Layer):
             batches.check_batch(mixed)
         self.check(batch, mixed)
         if self.mix_labels == "union":
-            labels.check_union(batch.labels)
+            label_checks.check_union(batch.labels)
         partners = None if partner_data is None else batches.of_model(partner_data)
         if partners is not None:
-            _check_same_shapes(batch, partners)
+            shapes.check_same_shapes(batch, partners)
         drawn = self._draw(batch, mixed, None, keras_ops)
         return Mixture(
             self, batch, drawn, keras_ops, partners=partners, features=features
@@ -200,6 +207,11 @@ class MixingLayer(keras.layers.Layer):
         random_state.state_at(self.random_state, None)
 
     # What a subclass says ----------------------------------------------------
+
+    @property
+    def image_format(self):
+        """Where images have their channels, as the caller or Keras' setting says."""
+        return self.data_format or keras.config.image_data_format()
 
     def check(self, batch, mixed):
         """Refuses a `Batch` that this way of mixing cannot take.
@@ -267,7 +279,8 @@ class MixingLayer(keras.layers.Layer):
 
     def _validate(self, batch):
         batches.check_batch(batch)
-        labels.check(batch, self.num_classes)
+        places = label_kinds.places_of(batch.inputs, self.image_format)
+        label_checks.check(batch, self.num_classes, places)
         self.check(batch, batch)
 
     # Keras --------------------------------------------------------------------
@@ -315,27 +328,3 @@ def _rebuilt(rebuild, arguments, home):
     layer = rebuild(*arguments)
     layer._home = home
     return layer
-
-
-def _check_same_shapes(batch, partners):
-    try:
-        keras.tree.assert_same_structure(batch.parts, partners.parts)
-    except (ValueError, TypeError) as error:
-        raise invalid(
-            "`partner_data`",
-            expected="the structure of `data`",
-            received=f"another one: {error}"[:300],
-            fix="pass two batches alike",
-        ) from None
-    shapes, partner_shapes = (
-        [tuple(leaf.shape) for leaf in each.leaves] for each in (batch, partners)
-    )
-    if len(shapes) != len(partner_shapes) or not all(
-        map(batches.same_shape, shapes, partner_shapes)
-    ):
-        raise invalid(
-            "`partner_data`",
-            expected=f"parts shaped like those of `data`, {shapes}",
-            received=f"{partner_shapes}",
-            fix="batch both datasets alike, for instance with `drop_remainder=True`",
-        )

@@ -3,7 +3,15 @@
 import copy
 import functools
 
-from keras_multimix import batches, labels, mixing, namespaces, runtime
+from keras_multimix import (
+    batches,
+    label_kinds,
+    label_parts,
+    labels,
+    mixing,
+    namespaces,
+    runtime,
+)
 from keras_multimix.batches import map_leaves
 from keras_multimix.labels import LabelPairs
 from keras_multimix.layers.shapes import num_pairs
@@ -132,10 +140,10 @@ class Mixture:
         mix_input = functools.partial(self._mix_input, layer, locate)
         mix_weight = functools.partial(self._mix_weight, layer, locate, weights)
         mix_label = functools.partial(self._mix_label, layer, locate, weights)
-        classes = labels.classes_of(layer.num_classes, self._batch)
-        sample_weights = [labels.sample_weights_of(each) for each in both]
-        label_parts = [
-            labels.map_labels(
+        classes = label_parts.classes_of(layer.num_classes, self._batch)
+        sample_weights = [label_parts.sample_weights_of(each) for each in both]
+        mixed_labels = [
+            label_parts.map_labels(
                 mix_label,
                 classes[number],
                 *((each.labels, each.masks)[number] for each in both),
@@ -145,7 +153,7 @@ class Mixture:
         ]
         return self._batch.pack(
             map_leaves(mix_input, *(each.inputs for each in both)),
-            *label_parts,
+            *mixed_labels,
             map_leaves(mix_weight, *(each.sample_weight for each in both)),
         )
 
@@ -168,15 +176,25 @@ class Mixture:
                 their own, and the sample weights of either, which may be None.
         """
         ops, half = self._ops, len(leaves) // 2
+        places = label_kinds.places_of(self._batch.inputs, layer.image_format)
         encode = functools.partial(
-            labels.encode, num_classes=num_classes, ops=ops, inputs=self._batch.inputs
+            label_kinds.encode,
+            num_classes=num_classes,
+            ops=ops,
+            places=places,
         )
         own, partners = locate(*leaves[:half])
         encoded, dtype = encode(own)
         source = encoded if partners.source is own else encode(partners.source)[0]
         partners = Partners(source, partners.rows, partners.runs)
-        if layer.is_spatial(leaves[0], self._batch):
-            return layer.mix_rows(encoded, partners, self._transformation, dtype, ops)
+        axes = layer.axes_of_label(leaves[0], self._batch, num_classes)
+        if axes is not None:
+            encodes = label_kinds.are_classes(leaves[0], num_classes, places)
+            if encodes and label_kinds.classes_come_first(leaves[0].shape, places):
+                axes = tuple(axis + 1 for axis in axes)
+            return layer.mix_rows(
+                encoded, partners, self._transformation, dtype, ops, axes
+            )
         weight = leaves[half:]
         weight = None if weight[0] is None else locate(*weight)
         if layer.mix_labels == "union":
@@ -197,8 +215,11 @@ class Mixture:
     def _mix_weight(self, layer, locate, weights, leaf, partner_leaf=None):
         own, partners = locate(leaf, partner_leaf)
         dtype = labels.mixed_dtype(leaf)
-        if layer.is_spatial(leaf, self._batch):
-            return layer.mix_rows(own, partners, self._transformation, dtype, self._ops)
+        axes = layer.axes_of_label(leaf, self._batch, is_weight=True)
+        if axes is not None:
+            return layer.mix_rows(
+                own, partners, self._transformation, dtype, self._ops, axes
+            )
         return mixing.interpolate(own, partners, weights, dtype, self._ops)
 
     def _pairs_by(self, layer):
@@ -216,30 +237,28 @@ class Mixture:
         def repeat(leaf):
             return mixing.repeat_rows(leaf, times, ops)
 
-        def pasted(leaf, own, partner):
+        def one_side(side, is_weight, leaf, own, partner):
+            axes = layer.axes_of_label(leaf, batch, is_weight=is_weight)
+            if axes is None:
+                return repeat((own, partner)[side])
             # A place of a pasted mask has one label and one weight, whichever side of
             # the pair asks.
-            dtype = batches.dtype_of(leaf)
-            return layer.mix_rows(
-                own, Partners(partner), self._transformation, dtype, ops
-            )
+            dtype, pasted = batches.dtype_of(leaf), Partners(partner)
+            return layer.mix_rows(own, pasted, self._transformation, dtype, ops, axes)
 
-        def one_side(side, leaf, own, partner):
-            if layer.is_spatial(leaf, batch):
-                return pasted(leaf, own, partner)
-            return repeat((own, partner)[side])
-
-        def both_sides(part, partner_part):
+        def both_sides(part, partner_part, is_weight=False):
             own, partner = map_leaves(self._own, part), partner_rows(part, partner_part)
             return [
-                map_leaves(functools.partial(one_side, side), part, own, partner)
+                map_leaves(
+                    functools.partial(one_side, side, is_weight), part, own, partner
+                )
                 for side in (0, 1)
             ]
 
         given = partners or batches.Batch(None, None, None, None)
         own, partner = both_sides(batch.labels, given.labels)
         own_weight, partner_weight = both_sides(
-            batch.sample_weight, given.sample_weight
+            batch.sample_weight, given.sample_weight, is_weight=True
         )
         if layer.mix_labels == "union":
             counting = batches.Batch(None, own, None, own_weight)
@@ -248,8 +267,8 @@ class Mixture:
                 functools.partial(mixing.larger, ops=ops),
                 own,
                 partner,
-                labels.sample_weights_of(counting)[0],
-                labels.sample_weights_of(counting_partner)[0],
+                label_parts.sample_weights_of(counting)[0],
+                label_parts.sample_weights_of(counting_partner)[0],
             )
         return LabelPairs(
             own=own,

@@ -5,7 +5,7 @@ import numpy as np
 
 from keras_multimix import (
     coefficients,
-    labels,
+    label_parts,
     namespaces,
     randomness,
     runtime,
@@ -23,6 +23,7 @@ from keras_multimix.layers.mixing_layer import MixingLayer
 from keras_multimix.pairing.fixed import Itself
 
 _ITSELF = Itself()
+_DATA_FORMATS = ("channels_last", "channels_first")
 # In what a layer has drawn, where partners are still to be chosen from the batch.
 _WORDS = "words of the pairing"
 
@@ -31,7 +32,7 @@ class PairMixingLayer(MixingLayer):
     """Base class of `MixUp`, `MultiMix` and `CutMix`.
 
     A subclass says how a leaf's rows are mixed with those of a leaf of others, in
-    `mix_rows`, and may override `draw_mixture`, `is_spatial` and `check`.
+    `mix_rows`, and may override `draw_mixture`, `axes_of_label` and `check`.
 
     Args:
         alpha: α of λ ~ Beta(α, α), 0 or more. 0 leaves each row as it is.
@@ -44,6 +45,7 @@ class PairMixingLayer(MixingLayer):
         num_classes: Number of classes of class indices, which become one-hot; or a
             dict or list like the labels.
         keep_batch_size: True mixes the first B // K pairs only (at least one).
+        data_format: `"channels_last"` or `"channels_first"`; None takes Keras' setting.
         seed: An integer of 64 bits; None draws one at construction.
         **kwargs: `name` and `dtype` of the layer.
     """
@@ -58,6 +60,7 @@ class PairMixingLayer(MixingLayer):
         mix_labels=True,
         num_classes=None,
         keep_batch_size=False,
+        data_format=None,
         seed=None,
         **kwargs,
     ):
@@ -77,14 +80,26 @@ class PairMixingLayer(MixingLayer):
         if mix_labels != "union":
             check_flag("mix_labels", mix_labels)
         self.mix_labels = mix_labels
-        self.num_classes = labels.check_num_classes(num_classes)
+        self.num_classes = label_parts.check_num_classes(num_classes)
+        if data_format is not None:
+            check_choice("data_format", data_format, _DATA_FORMATS)
+        self.data_format = data_format
         check_flag("keep_batch_size", keep_batch_size)
         self.keep_batch_size = keep_batch_size
 
     # What a subclass says ----------------------------------------------------
 
-    def mix_rows(self, leaf, partners, transformation, dtype, ops):
-        """Mixes one tensor's rows with their `Partners`; to be overridden."""
+    def mix_rows(self, leaf, partners, transformation, dtype, ops, axes=None):
+        """Mixes one tensor's rows with their `Partners`; to be overridden.
+
+        Args:
+            leaf: A tensor of shape `(B, ...)`.
+            partners: Its `Partners`.
+            transformation: A dict of tensors, as `draw` returned it.
+            dtype: dtype of the result.
+            ops: The namespace of all of them.
+            axes: What `axes_of_label` says of a label; None for inputs.
+        """
         raise NotImplementedError
 
     def positions(self, draw_ids, ops):
@@ -122,9 +137,16 @@ class PairMixingLayer(MixingLayer):
         """Returns the sizes that the mixture depends on beside B, a tuple."""
         return ()
 
-    def is_spatial(self, leaf, batch):
-        """Whether a label leaf is mixed pixel by pixel, as the inputs are."""
-        return False
+    def axes_of_label(self, leaf, batch, num_classes=None, is_weight=False):
+        """Returns the axes along which a label or weight is cut, or None.
+
+        Args:
+            leaf: The label or weight.
+            batch: The `Batch`.
+            num_classes: How many classes the label has, or None.
+            is_weight: Whether it is a weight.
+        """
+        return None
 
     def check(self, batch, mixed):
         """Refuses a batch whose rows the pairing cannot pair."""
@@ -290,6 +312,7 @@ class PairMixingLayer(MixingLayer):
             "pairing": pairing_config,
             "mix_labels": self.mix_labels,
             "num_classes": self.num_classes,
+            "data_format": self.data_format,
             "keep_batch_size": self.keep_batch_size,
         }
 

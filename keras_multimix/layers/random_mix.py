@@ -24,10 +24,13 @@ class RandomMix(MixingLayer):
 
     Args:
         layers: A list of `MixUp`, `MultiMix` and `CutMix` layers of the same
-            `num_interpolations`, `num_classes`, `keep_batch_size` and dtype.
+            `num_interpolations`, `num_classes`, `keep_batch_size`, `data_format` and
+            dtype.
         probabilities: How likely each of them is. If they sum to less than 1, a batch
             is left alone with the rest of the probability: its rows are repeated K
             times, and integer labels become one-hot all the same. None: all equally.
+        data_format: `"channels_last"` or `"channels_first"`, for all layers; None takes
+            theirs.
         seed: An integer of up to 64 bits for the choice. The layers draw from their
             own seeds: at step i, what they draw when they are called with `step=i`.
         **kwargs: `name` of the layer.
@@ -57,8 +60,10 @@ class RandomMix(MixingLayer):
     0
     """
 
-    def __init__(self, layers, probabilities=None, *, seed=None, **kwargs):
-        layers = _check_layers(layers)
+    def __init__(
+        self, layers, probabilities=None, *, data_format=None, seed=None, **kwargs
+    ):
+        layers = _with_format(_check_layers(layers), data_format)
         probabilities = _check_probabilities(probabilities, len(layers))
         super().__init__(seed=seed, **kwargs)
         self.layers = layers
@@ -66,6 +71,7 @@ class RandomMix(MixingLayer):
         self.num_interpolations = layers[0].num_interpolations
         self.num_classes = layers[0].num_classes
         self.keep_batch_size = layers[0].keep_batch_size
+        self.data_format = layers[0].data_format
         # Layers may differ in this: one strict about labels makes all of them so.
         unions = [layer for layer in layers if layer.mix_labels == "union"]
         self.mix_labels = "union" if unions else layers[0].mix_labels
@@ -76,6 +82,7 @@ class RandomMix(MixingLayer):
             self.num_interpolations,
             num_classes=self.num_classes,
             keep_batch_size=self.keep_batch_size,
+            data_format=self.data_format,
             seed=0,
             dtype=layers[0].dtype_policy,
         )
@@ -192,7 +199,13 @@ def _check_layers(layers):
             received=f"layers={layers!r:.100}",
             fix="pass for instance `[MixUp(0.8), CutMix(1.0)]`",
         )
-    for name in ("num_interpolations", "num_classes", "keep_batch_size", "dtype"):
+    for name in (
+        "num_interpolations",
+        "num_classes",
+        "keep_batch_size",
+        "data_format",
+        "dtype",
+    ):
         values = [getattr(layer, name) for layer in layers]
         if any(value != values[0] for value in values):
             raise invalid(
@@ -203,6 +216,31 @@ def _check_layers(layers):
                 fix=f"give all of them the same `{name}`",
             )
     return layers
+
+
+def _with_format(layers, data_format):
+    """Returns the layers, or copies of them with another `data_format`."""
+    boxes = {layer.transformation_shapes(1).get("boxes") for layer in layers} - {None}
+    if len(boxes) > 1:
+        raise invalid(
+            "argument `layers`",
+            expected="CutMix layers that cut along equally many axes",
+            received=f"{[getattr(layer, 'axes', None) for layer in layers]}",
+            fix="give all of them the same number of `axes`",
+        )
+    if data_format is None or data_format == layers[0].data_format:
+        return layers
+    if layers[0].data_format is not None:
+        raise invalid(
+            "argument `data_format`",
+            expected=f"that of the layers, {layers[0].data_format!r}, or None",
+            received=f"data_format={data_format!r:.40}",
+            fix="set it here or in the layers",
+        )
+    return [
+        type(layer).from_config(layer.get_config() | {"data_format": data_format})
+        for layer in layers
+    ]
 
 
 def _check_probabilities(probabilities, count):

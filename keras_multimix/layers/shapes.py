@@ -1,8 +1,14 @@
-"""What mixed rows look like: how many there are, and their shapes and dtypes."""
+"""What rows look like: how many there are when mixed, their shapes and dtypes."""
 
 import keras
 
-from keras_multimix import batches, labels
+from keras_multimix import (
+    batches,
+    label_kinds,
+    label_parts,
+    labels,
+)
+from keras_multimix.arguments import invalid
 from keras_multimix.batches import map_leaves
 
 
@@ -39,19 +45,46 @@ def output_spec(layer, batch):
         whole = "int" in dtype or dtype == "bool"
         return spec(leaf, leaf.shape[1:], layer.compute_dtype if whole else dtype)
 
+    places = label_kinds.places_of(batch.inputs, layer.image_format)
+
     def spec_label(num_classes, leaf):
-        shape = labels.encoded_shape(leaf, num_classes, batch.inputs)
-        encoded = labels.are_classes(leaf, num_classes, batch.inputs)
+        shape = label_kinds.encoded_shape(leaf, num_classes, places)
+        encoded = label_kinds.are_classes(leaf, num_classes, places)
         dtype = "float32" if encoded else labels.mixed_dtype(leaf)
         return spec(leaf, shape[1:], dtype)
 
     def spec_weight(leaf):
         return spec(leaf, leaf.shape[1:], labels.mixed_dtype(leaf))
 
-    label_classes, mask_classes = labels.classes_of(layer.num_classes, batch)
+    label_classes, mask_classes = label_parts.classes_of(layer.num_classes, batch)
     return batch.pack(
         map_leaves(spec_input, batch.inputs),
-        labels.map_labels(spec_label, label_classes, batch.labels),
-        labels.map_labels(spec_label, mask_classes, batch.masks),
+        label_parts.map_labels(spec_label, label_classes, batch.labels),
+        label_parts.map_labels(spec_label, mask_classes, batch.masks),
         map_leaves(spec_weight, batch.sample_weight),
     )
+
+
+def check_same_shapes(batch, partners):
+    """Refuses a partners' `Batch` that is not of the structure and shapes of a batch."""
+    try:
+        keras.tree.assert_same_structure(batch.parts, partners.parts)
+    except (ValueError, TypeError) as error:
+        raise invalid(
+            "`partner_data`",
+            expected="the structure of `data`",
+            received=f"another one: {error}"[:300],
+            fix="pass two batches alike",
+        ) from None
+    own_shapes, partner_shapes = (
+        [tuple(leaf.shape) for leaf in each.leaves] for each in (batch, partners)
+    )
+    if len(own_shapes) != len(partner_shapes) or not all(
+        map(batches.same_shape, own_shapes, partner_shapes)
+    ):
+        raise invalid(
+            "`partner_data`",
+            expected=f"parts shaped like those of `data`, {own_shapes}",
+            received=f"{partner_shapes}",
+            fix="batch both datasets alike, for instance with `drop_remainder=True`",
+        )

@@ -9,7 +9,7 @@ from keras_multimix import CutMix
 from tests import helpers, oracle
 
 
-@pytest.mark.parametrize("shape", [(5, 9, 7), (5, 9, 7, 3), (5, 8, 6, 2, 2)])
+@pytest.mark.parametrize("shape", [(5, 9, 7), (5, 9, 7, 3)])
 @pytest.mark.parametrize("count", [1, 3])
 def test_boxes_are_pasted_and_labels_follow_their_share(rng, shape, count):
     x, y = rng.normal(size=shape).astype("float32"), np.eye(5, dtype="float32")

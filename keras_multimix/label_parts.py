@@ -1,0 +1,102 @@
+"""What belongs to each label of a batch: how many classes, and which weight."""
+
+import functools
+
+from keras import tree
+
+from keras_multimix.arguments import check_count
+from keras_multimix.batches import map_leaves, spread
+
+MAX_CLASSES = 2**31 - 1  # class indices are 32-bit integers
+
+
+def check_num_classes(num_classes):
+    """Returns `num_classes` as the layers keep it, or raises a ValueError.
+
+    Args:
+        num_classes: An integer, None, or a nested dict, list or tuple of these.
+    """
+    if num_classes is None:
+        return None
+    if isinstance(num_classes, dict):
+        return {key: check_num_classes(each) for key, each in num_classes.items()}
+    if isinstance(num_classes, (list, tuple)):
+        return [check_num_classes(each) for each in num_classes]
+    return check_count("num_classes", num_classes, maximum=MAX_CLASSES)
+
+
+def classes_of(num_classes, batch):
+    """Returns how many classes each leaf of a batch's labels and masks has.
+
+    Args:
+        num_classes: A number or None for all of them; or a dict or list like the
+            labels. In a batch that is one dict, its keys are those of the batch, or
+            those inside of the only key with labels.
+        batch: The `Batch`.
+
+    Returns:
+        Two structures for `map_labels`, for the labels and for the masks.
+
+    Raises:
+        ValueError: If `num_classes` names labels that are not there.
+    """
+    what = "argument `num_classes`"
+    if not tree.is_nested(num_classes):
+        return num_classes, num_classes
+    if batch.masks is None:
+        return None if batch.labels is None else spread(
+            num_classes, batch.labels, what
+        ), None
+    named = isinstance(num_classes, dict) and set(num_classes) <= {
+        *batch.labels,
+        *batch.masks,
+    }
+    if not named and len(batch.labels) == 1:
+        num_classes = dict.fromkeys(batch.labels, num_classes)
+    both = spread(num_classes, batch.labels | batch.masks, what)
+    return tuple(
+        {key: both[key] for key in part} for part in (batch.labels, batch.masks)
+    )
+
+
+def sample_weights_of(batch):
+    """Returns the sample weight of each leaf of a batch's labels, and of its masks.
+
+    One array weighs all labels; a dict or list weighs those of its keys or places.
+
+    Raises:
+        ValueError: If the weights name labels that are not there.
+    """
+    what, weights = "sample weights", batch.sample_weight
+    if batch.masks is not None:  # a batch that is one dict has one key for them
+        weights = next(iter(weights.values()), None)
+    if not tree.is_nested(weights):
+        return tuple(
+            None if part is None else spread(weights, part, what)
+            for part in (batch.labels, batch.masks)
+        )
+    if batch.masks is not None and len(batch.labels) == 1:
+        weights = dict.fromkeys(batch.labels, weights)
+    if not tree.is_nested(batch.labels) and len(weights) == 1:  # one of one output
+        (weights,) = tree.flatten(weights)
+    labels = None if batch.labels is None else spread(weights, batch.labels, what)
+    return labels, None if batch.masks is None else spread(None, batch.masks, what)
+
+
+def map_labels(function, classes, *structures):
+    """Maps `function(num_classes, *leaves)` over labels; None stays None.
+
+    Args:
+        function: The function.
+        classes: What `classes_of` returned for the first of the structures.
+        *structures: Structures of labels.
+    """
+    if not tree.is_nested(classes):
+        return map_leaves(functools.partial(function, classes), *structures)
+    return tree.map_structure(
+        lambda number, *leaves: (
+            None if leaves[0] is None else function(number, *leaves)
+        ),
+        classes,
+        *structures,
+    )
