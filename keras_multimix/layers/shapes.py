@@ -66,7 +66,7 @@ def output_spec(layer, batch):
 
 
 def check_same_shapes(batch, partners):
-    """Refuses a partners' `Batch` that is not of the structure and shapes of a batch."""
+    """Refuses partners of another structure or other shapes than a `Batch`."""
     try:
         keras.tree.assert_same_structure(batch.parts, partners.parts)
     except (ValueError, TypeError) as error:
