@@ -5,7 +5,7 @@ from keras import ops
 
 from keras_multimix.arguments import check_count, invalid, resolve_seed
 from keras_multimix.evaluation import gradients, rows
-from keras_multimix.evaluation.logits import Logits
+from keras_multimix.evaluation.logits import Logits, check_gradient
 
 
 def interpolation_profile(
@@ -92,13 +92,16 @@ def interpolation_profile(
         target = share * one_hot[own] + (1 - share) * one_hot[partner]
         batch = [ops.convert_to_tensor(each) for each in (mixed, target)]
         predicted = ops.convert_to_numpy(ops.argmax(logits(batch[0]), axis=-1))
-        slopes = ops.convert_to_numpy(gradient(*batch)).reshape(len(pairs), -1)
+        slopes = gradient(*batch)
+        check_gradient(slopes)
+        slopes = ops.convert_to_numpy(slopes).reshape(len(pairs), -1)
         misses = (predicted != own) & (predicted != partner)
         return np.stack([misses, np.linalg.norm(slopes, axis=1)], axis=1)
 
     every = np.arange(num_pairs * num_points, dtype="int32")
     found = rows.in_batches(look_at, [every], batch_size, verbose)
-    found = found.reshape(num_pairs, num_points, 2).mean(axis=0)
+    # NumPy adds rows one after another, which float32 is too short for.
+    found = found.reshape(num_pairs, num_points, 2).mean(axis=0, dtype="float64")
     return {
         "coefficients": np.linspace(0, 1, num_points),
         "misses": found[:, 0],
