@@ -1,5 +1,7 @@
 """Adversarial examples: inputs moved within ε so that a model's loss rises."""
 
+import numbers
+
 import numpy as np
 from keras import ops
 
@@ -334,6 +336,8 @@ def _like_row(name, value, x):
 
 def _numbers(value):
     """Returns real numbers as a float64 array, or None."""
+    if isinstance(value, numbers.Real) and not isinstance(value, bool):
+        return np.array(float(value))
     try:
         if hasattr(value, "shape"):
             value = ops.convert_to_numpy(value)
