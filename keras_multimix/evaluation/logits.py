@@ -90,7 +90,7 @@ class Logits:
             terms = ops.where(needed, target * logarithms, 0.0)
             return ops.log(ops.sum(found, axis=-1)) - ops.sum(terms, axis=-1)
         best = ops.one_hot(ops.argmax(found, axis=-1), self.num_classes, dtype="bool")
-        behind = _entry(found, best)[:, None] - found
+        behind = ops.where(best, 0.0, _entry(found, best)[:, None] - found)
         others = ops.sum(ops.where(best, 0.0, ops.exp(-behind)), axis=-1)
         return ops.sum(target * behind, axis=-1) + ops.log1p(others)
 
