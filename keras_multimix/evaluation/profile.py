@@ -94,14 +94,13 @@ def interpolation_profile(
         predicted = ops.convert_to_numpy(ops.argmax(logits(batch[0]), axis=-1))
         slopes = gradient(*batch)
         check_gradient(slopes)
-        slopes = ops.convert_to_numpy(slopes).reshape(len(pairs), -1)
+        slopes = ops.convert_to_numpy(slopes).astype("float64").reshape(len(pairs), -1)
         misses = (predicted != own) & (predicted != partner)
         return np.stack([misses, np.linalg.norm(slopes, axis=1)], axis=1)
 
     every = np.arange(num_pairs * num_points, dtype="int32")
     found = rows.in_batches(look_at, [every], batch_size, verbose)
-    # NumPy adds rows one after another, which float32 is too short for.
-    found = found.reshape(num_pairs, num_points, 2).mean(axis=0, dtype="float64")
+    found = found.reshape(num_pairs, num_points, 2).mean(axis=0)
     return {
         "coefficients": np.linspace(0, 1, num_points),
         "misses": found[:, 0],
