@@ -28,41 +28,63 @@ def add(pair, other):
     return _two_sum(high, error + (low + other_low))
 
 
-def segment_sums(values, segments, num_segments):
-    """Returns the sums of rows by segments, as a pair.
+def add_rows(pair, values, segments):
+    """Returns sums to which rows are added, each to that of its segment.
 
     Args:
+        pair: The sums of S segments, a pair of tensors of shape `(S, D)`.
         values: A float32 tensor of shape `(N, D)`. NaN and infinity make the sum of
             their segment NaN.
-        segments: Integers of shape `(N,)`, from 0 to `num_segments` - 1.
-        num_segments: How many segments, S.
-
-    Returns:
-        Two float32 tensors of shape `(S, D)`.
+        segments: int32 tensor of shape `(N,)`, from 0 to S - 1.
     """
-    static = values.shape[0]
-    if static is not None and static <= _NUM_ROWS:
-        return _short_sums(values, segments, num_segments)
-    num_rows = ops.shape(values)[0]
-    at_once = ops.minimum(num_rows, _NUM_ROWS) if static is None else _NUM_ROWS
-    offsets = ops.arange(at_once, dtype="int32")
-    last = num_rows - 1
+    num_segments, num_rows = pair[0].shape[0], values.shape[0]
+    add_few = _add_to_few if num_segments > _NUM_ROWS else _add_to_all
+    if num_rows is not None and num_rows <= _NUM_ROWS:
+        return add_few(pair, values, segments) if num_rows else pair
+    is_known = num_rows is not None
+    num_rows = num_rows if is_known else ops.shape(values)[0]
+    at_once = _NUM_ROWS if is_known else ops.minimum(num_rows, _NUM_ROWS)
+    offsets, last = ops.arange(at_once, dtype="int32"), num_rows - 1
 
-    def add_rows(number, pair):
+    def add_part(number, pair):
         rows = number * at_once + offsets
         inside = ops.expand_dims(rows <= last, axis=1)
         rows = ops.minimum(rows, last)
         chosen = ops.where(inside, ops.take(values, rows, axis=0), 0.0)
-        found = _short_sums(chosen, ops.take(segments, rows, axis=0), num_segments)
-        return add(pair, found)
+        return add_few(pair, chosen, ops.take(segments, rows, axis=0))
 
-    zeros = ops.zeros((num_segments, values.shape[1]), dtype="float32")
     num_parts = (num_rows + _NUM_ROWS - 1) // _NUM_ROWS
-    return ops.fori_loop(0, num_parts, add_rows, (zeros, zeros))
+    return ops.fori_loop(0, num_parts, add_part, pair)
+
+
+def _add_to_all(pair, values, segments):
+    return add(pair, _short_sums(values, segments, pair[0].shape[0]))
+
+
+def _add_to_few(pair, values, segments):
+    """Does so without a pass over all segments, of which most get nothing."""
+    order = ops.argsort(segments)
+    segments = ops.take(segments, order)
+    changes = ops.cast(segments[1:] != segments[:-1], "int32")
+    runs = ops.cumsum(ops.concatenate([ops.zeros((1,), "int32"), changes]))
+    num_runs = values.shape[0] or _NUM_ROWS
+    sums = _short_sums(ops.take(values, order, axis=0), runs, num_runs)
+    # There may be fewer runs: for the others the first is written once more.
+    run = ops.arange(num_runs, dtype="int32")
+    run = ops.where(run <= runs[-1], run, 0)
+    segments = ops.take(segments, ops.searchsorted(runs, run))
+    old, sums = (
+        tuple(ops.take(each, index, axis=0) for each in of_all)
+        for of_all, index in ((pair, segments), (sums, run))
+    )
+    return tuple(
+        ops.scatter_update(each, ops.expand_dims(segments, axis=1), new)
+        for each, new in zip(pair, add(old, sums), strict=True)
+    )
 
 
 def _short_sums(values, segments, num_segments):
-    """Does so for `_NUM_ROWS` rows or fewer."""
+    """Returns the sums of `_NUM_ROWS` rows or fewer, as a pair."""
     finite = ops.where(ops.isfinite(values), values, 0.0)
     unit = ops.max(ops.abs(finite), axis=0, initial=0.0) / _NUM_STEPS
     steps = ops.round(finite / ops.where(unit > 0, unit, 1.0))

@@ -31,10 +31,8 @@ class _MetricOfSums(keras.metrics.Metric):
 
     def _add_rows(self, columns, segments):
         """Adds rows: a list of tensors `(N,)`, and the segment of each row."""
-        found = exact_sums.segment_sums(
-            ops.stack(columns, axis=-1), segments, self.sums.shape[0]
-        )
-        sums, rests = exact_sums.add(self._pair(), found)
+        rows = ops.stack(columns, axis=-1)
+        sums, rests = exact_sums.add_rows(self._pair(), rows, segments)
         self.sums.assign(sums)
         self.rests.assign(rests)
 
@@ -130,9 +128,8 @@ class ExpectedCalibrationError(_MetricOfSums):
 
     def result(self):
         """Returns the error over all rows so far."""
-        sums, rests = self._bin_sums()
-        weight, total = sums[:, 0], ops.sum(sums[:, 0])
-        gap = ops.abs((sums[:, 2] - sums[:, 1]) + (rests[:, 2] - rests[:, 1]))
+        weight, _, gap = ops.unstack(self._bin_sums(), 3, axis=-1)
+        total, gap = ops.sum(weight), ops.abs(gap)
         if self.norm == "l1":
             error = ops.divide_no_nan(ops.sum(gap), total)
         elif self.norm == "l2":
@@ -150,10 +147,8 @@ class ExpectedCalibrationError(_MetricOfSums):
             `"weight"`, the rows of each bin, or their weights; `"confidence"` and
             `"accuracy"`, their means there, NaN in an empty bin. Shape `(num_bins,)`.
         """
-        sums = sum(
-            np.array(ops.convert_to_numpy(each), dtype="float64")[:, :3]
-            for each in self._bin_sums()
-        )
+        sums = np.array(ops.convert_to_numpy(self._bin_sums()), dtype="float64")
+        sums[:, 2] += sums[:, 1]
         weight = sums[:, 0]
         means = np.full((self.num_bins, 2), np.nan)
         means[weight > 0] = sums[weight > 0, 1:] / weight[weight > 0, None]
@@ -170,19 +165,27 @@ class ExpectedCalibrationError(_MetricOfSums):
         return ops.clip(cells, 0, _NUM_CELLS - 1)
 
     def _bin_sums(self):
-        """Returns a pair of the sums of the bins; only three columns count."""
+        """Returns of each bin the weight, confidence and correctness less that."""
+        sums, rests = self._pair()
+        num_rows = ops.sum(sums[:, 3])
+        gap = (sums[:, 2] - sums[:, 1]) + (rests[:, 2] - rests[:, 1])
+        sums = ops.stack([sums[:, 0], sums[:, 1], gap], axis=-1)
         if not self.adaptive:
-            return self._pair()
+            return sums
         # The bins' edges are quantiles: of N rows that weigh the same, the last of
         # those that share row i's cell being row j, it is bin j * num_bins // (N - 1).
-        sums, rests = self._pair()
-        upto, rows = _cumulative(sums[:, 0]), ops.sum(sums[:, 3])
-        one = ops.divide_no_nan(upto[-1], rows)
+        upto = _cumulative(sums[:, 0])
+        one = ops.divide_no_nan(upto[-1], num_rows)
         place = ops.divide_no_nan(self.num_bins * (upto - one), upto[-1] - one)
         bins = ops.clip(ops.cast(ops.floor(place), "int32"), 0, self.num_bins - 1)
-        both = ops.concatenate([sums[:, :3], rests[:, :3]], axis=1)
-        high, low = exact_sums.segment_sums(both, bins, self.num_bins)
-        return exact_sums.add((high[:, :3], low[:, :3]), (high[:, 3:], low[:, 3:]))
+        # By blocks of cells first, so that each sum rounds little.
+        num_blocks = max(1, min(1 << 10, _NUM_CELLS // self.num_bins))
+        blocks = np.arange(_NUM_CELLS) // -(-_NUM_CELLS // num_blocks)
+        blocks = ops.convert_to_tensor(blocks.astype("int32"))
+        sums = ops.segment_sum(
+            sums, bins * num_blocks + blocks, num_segments=self.num_bins * num_blocks
+        )
+        return ops.sum(ops.reshape(sums, (self.num_bins, num_blocks, 3)), axis=1)
 
     def get_config(self):
         """Returns the arguments that make the same metric."""
