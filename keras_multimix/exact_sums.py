@@ -69,10 +69,13 @@ def _add_to_few(pair, values, segments):
     runs = ops.cumsum(ops.concatenate([ops.zeros((1,), "int32"), changes]))
     num_runs = values.shape[0] or _NUM_ROWS
     sums = _short_sums(ops.take(values, order, axis=0), runs, num_runs)
+    of_run = ops.scatter_update(
+        ops.zeros((num_runs,), "int32"), ops.expand_dims(runs, axis=1), segments
+    )
     # There may be fewer runs: for the others the first is written once more.
     run = ops.arange(num_runs, dtype="int32")
     run = ops.where(run <= runs[-1], run, 0)
-    segments = ops.take(segments, ops.searchsorted(runs, run))
+    segments = ops.take(of_run, run)
     old, sums = (
         tuple(ops.take(each, index, axis=0) for each in of_all)
         for of_all, index in ((pair, segments), (sums, run))
