@@ -40,7 +40,8 @@ class MixUp(PairMixingLayer):
             that a step costs what it costs without mixing.
         seed: An integer of up to 64 bits: the same partners and coefficients on every
             backend. None draws one when the layer is made.
-        **kwargs: `name` and `dtype` of the layer.
+        **kwargs: `name` and `dtype` of the layer: the floating-point dtype, or policy,
+            that inputs of integers get.
 
     Call arguments:
         x: Inputs of shape `(B, ...)`, a nested structure of them, or the whole batch

@@ -43,7 +43,7 @@ class PairMixingLayer(MixingLayer):
         num_classes: Number of classes of integer labels, which become one-hot.
         keep_batch_size: True mixes the first B // K pairs only (at least one).
         seed: An integer of 64 bits; None draws one at construction.
-        **kwargs: `name` and `dtype` of the layer.
+        **kwargs: `name` and `dtype` of the layer, a floating-point one.
     """
 
     def __init__(
