@@ -117,6 +117,8 @@ class ExpectedCalibrationError(_MetricOfSums):
         y_true, y_pred, weight = _checked(
             y_true, y_pred, sample_weight, self.from_logits
         )
+        if 0 in tuple(y_pred.shape):
+            return
         probabilities = class_scores.probabilities(y_pred, self.from_logits)
         confidence = ops.max(probabilities, axis=-1)
         predicted = ops.cast(ops.argmax(probabilities, axis=-1), "int32")
@@ -247,6 +249,8 @@ class BrierScore(_MetricOfSums):
         y_true, y_pred, weight = _checked(
             y_true, y_pred, sample_weight, self.from_logits
         )
+        if 0 in tuple(y_pred.shape):
+            return
         labels = class_scores.one_hot(y_true, y_pred)
         errors = class_scores.probabilities(y_pred, self.from_logits) - labels
         squares = _weighted(ops.sum(errors * errors, axis=-1), weight)

@@ -312,6 +312,16 @@ def test_a_large_batch_in_a_compiled_function(rng, make, jit_compile):
         assert found == pytest.approx(in_float64(metric, y, p, weight), rel=1e-6)
 
 
+@pytest.mark.parametrize("make", METRICS)
+def test_no_rows(make):
+    metric = make()
+    metric.update_state(np.zeros((0,), "int32"), np.zeros((0, 3), "float32"))
+    assert float(metric.result()) == 0
+    metric.update_state(np.array([0]), np.array([[0.5, 0.5]]))
+    metric.update_state(np.zeros((0, 2)), np.zeros((0, 2), "float32"), np.zeros((0,)))
+    assert float(metric.result()) == 0.5
+
+
 VOID = [
     ("an index too large", lambda y, void: np.where(void, 255, y)),
     ("an index of a small dtype", lambda y, void: np.where(void, 255, y).astype("u1")),
