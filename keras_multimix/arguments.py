@@ -5,6 +5,10 @@ import operator
 import random
 import sys
 
+import keras
+
+_MIXED_DTYPES = ("bfloat16", "float16", "float32", "float64")
+
 
 def invalid(what, *, expected, received, fix):
     """Returns a `ValueError` in three parts: expected, received, how to fix it.
@@ -81,6 +85,28 @@ def check_flag(name, value):
             expected="True or False",
             received=f"{name}={value!r}",
             fix="pass a bool",
+        )
+
+
+def check_dtype(dtype):
+    """Raises a ValueError unless a layer of this dtype computes in floating point.
+
+    Args:
+        dtype: A dtype, a policy or its name; None is Keras' global policy.
+    """
+    try:
+        computed = keras.dtype_policies.get(dtype).compute_dtype
+    except (TypeError, ValueError):
+        computed = None
+    if computed not in _MIXED_DTYPES:
+        given = "" if dtype is not None else " of Keras' global policy"
+        raise invalid(
+            "argument `dtype`",
+            expected="a floating-point dtype or policy: it is what integers are mixed "
+            "in",
+            received=f"dtype={computed if dtype is None else dtype!r}{given}",
+            fix="leave it out, or pass for instance 'float16'; for integers again, "
+            "round what comes out, `keras.ops.cast(keras.ops.round(x), 'uint8')`",
         )
 
 

@@ -57,17 +57,20 @@ def check_scores(scores, from_logits):
         )
 
 
-def check_targets(targets, scores):
+def check_targets(targets, scores, weight=None):
     """Refuses labels that do not go with scores.
 
     Args:
         targets: Class indices, shape `(...)` or `(..., 1)`, or one-hot or soft labels
             of the scores' shape.
         scores: Scores that `check_scores` accepts, shape `(..., C)`.
+        weight: Of each row, a tensor of shape `(...)`; a row of weight 0 may have any
+            label. None weighs all alike.
 
     Raises:
         ValueError: For other shapes; and, where reading the values waits for no
-            device, for class indices out of range and soft labels that are NaN.
+            device, for class indices out of range, and labels of C numbers that are NaN
+            or none above 0.
     """
     shape, num_classes = tuple(targets.shape), scores.shape[-1]
     if not (is_one_hot(targets, scores) or _are_indices(targets, scores)):
@@ -79,23 +82,48 @@ def check_targets(targets, scores):
             fix="pass labels and predictions of the same rows",
         )
     values = tracing.to_numpy_if_on_host(targets)
-    if values is None or values.size == 0:
+    counted = True if weight is None else tracing.to_numpy_if_on_host(weight)
+    if values is None or counted is None or values.size == 0:
         return
+    counted = np.broadcast_to(counted, tuple(scores.shape[:-1])) != 0
     if is_one_hot(targets, scores):
-        if not np.isfinite(values.astype("float32")).all():
+        values = values.astype("float32")[counted]
+        if not np.isfinite(values).all() or not (values.max(axis=-1) > 0).all():
             raise invalid(
                 "labels",
-                expected="numbers",
-                received="NaN or infinity",
-                fix="correct the labels",
+                expected="numbers, one of each row above 0",
+                received="NaN, infinity or a row without a class",
+                fix="correct the labels, or give rows without one the sample weight 0",
             )
-    elif not ((values >= 0) & (values < num_classes) & (values % 1 == 0)).all():
+        return
+    values = values.reshape(counted.shape)[counted]
+    if not ((values >= 0) & (values < num_classes) & (values % 1 == 0)).all():
         raise invalid(
             "labels",
             expected=f"class indices, whole numbers from 0 to {num_classes - 1}",
             received=f"values from {values.min()} to {values.max()}",
-            fix="correct the labels, or use a model that scores all of their classes",
+            fix="correct the labels, or use a model that scores all of their classes; "
+            "in a metric, give rows without a class the sample weight 0",
         )
+
+
+def have_class(targets, scores):
+    """Whether labels are what `check_targets` accepts, shape `(...)`, in a graph too.
+
+    Args:
+        targets: Labels of a shape that it accepts.
+        scores: The scores, shape `(..., C)`.
+    """
+    if is_one_hot(targets, scores):
+        targets = ops.cast(targets, "float32")
+        finite = ops.all(ops.isfinite(targets), axis=-1)
+        return ops.logical_and(finite, ops.any(targets > 0, axis=-1))
+    targets = _indices(targets, scores)
+    # A number of classes may be too large for the labels' own dtype.
+    kind = "float32" if "float" in dtype_of(targets) else "int32"
+    targets = ops.cast(targets, kind)
+    inside = ops.logical_and(targets >= 0, targets < scores.shape[-1])
+    return ops.logical_and(inside, ops.equal(ops.floor(targets), targets))
 
 
 def is_one_hot(targets, scores):
@@ -122,9 +150,12 @@ def classes(targets, scores):
     """Returns labels as int32 class indices of the scores' shape without its last."""
     if is_one_hot(targets, scores):
         return ops.cast(ops.argmax(targets, axis=-1), "int32")
-    if len(targets.shape) == len(scores.shape):
-        targets = ops.squeeze(targets, axis=-1)
-    return ops.cast(targets, "int32")
+    return ops.cast(_indices(targets, scores), "int32")
+
+
+def _indices(targets, scores):
+    has_one_more = len(targets.shape) == len(scores.shape)
+    return ops.squeeze(targets, axis=-1) if has_one_more else targets
 
 
 def _are_indices(targets, scores):

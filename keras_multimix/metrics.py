@@ -4,8 +4,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_multimix import class_scores
-from keras_multimix.arguments import check_choice, check_count, check_flag
+from keras_multimix import class_scores, exact_sums, tracing
+from keras_multimix.arguments import check_choice, check_count, check_flag, invalid
+from keras_multimix.batches import same_shape
 
 # Where bins of equal weight may begin and end: cells that narrow towards a confidence
 # of 1, in each of which 1 - confidence varies by 0.002 %.
@@ -13,8 +14,34 @@ _NUM_CELLS = 1 << 20
 _BITS = 24  # a float32 just below 1 differs from it by 2 ** -24
 
 
+class _MetricOfSums(keras.metrics.Metric):
+    """Base class of metrics that keep sums over rows, exact for billions of them."""
+
+    def _add_sums(self, num_segments, num_columns):
+        """Adds the sums, zeros at first, and what float32 has left of each."""
+        self.sums, self.rests = (
+            self.add_variable(
+                shape=(num_segments, num_columns),
+                initializer="zeros",
+                dtype="float32",
+                name=name,
+            )
+            for name in ("sums", "rests")
+        )
+
+    def _add_rows(self, columns, segments):
+        """Adds rows: a list of tensors `(N,)`, and the segment of each row."""
+        rows = ops.stack(columns, axis=-1)
+        sums, rests = exact_sums.add_rows(self._pair(), rows, segments)
+        self.sums.assign(sums)
+        self.rests.assign(rests)
+
+    def _pair(self):
+        return ops.convert_to_tensor(self.sums), ops.convert_to_tensor(self.rests)
+
+
 @keras.saving.register_keras_serializable(package="keras_multimix")
-class ExpectedCalibrationError(keras.metrics.Metric):
+class ExpectedCalibrationError(_MetricOfSums):
     """The distance between confidence and accuracy, over bins of confidence.
 
     A row's confidence is the probability of its most probable class. Bins are closed
@@ -28,21 +55,26 @@ class ExpectedCalibrationError(keras.metrics.Metric):
         adaptive: True makes bins of equal weight instead of equal width.
         from_logits: True if predictions are logits, False for probabilities.
         name: The metric's name.
-        dtype: The metric's dtype policy; sums are kept in float32 in any case.
+        dtype: The metric's dtype policy; sums are kept in pairs of float32 in any
+            case, which lose no row of billions.
 
     Call arguments:
         y_true: Class indices of any dtype, shape `(...)` or `(..., 1)`; or one-hot
             labels `(..., C)`, whose largest entry counts.
         y_pred: Probabilities or logits, floats of shape `(..., C)`, C of 2 or more.
-        sample_weight: Weights of the rows, shape `(B,)` or that of the class indices.
+        sample_weight: Weights of the rows, 0 or more, shape `(B,)` or that of the class
+            indices, also with a last axis of 1. What weighs 0 does not count, whatever
+            its label: pixels of class 255 for instance.
 
     Returns:
         A float32 scalar from 0 to 1, 0 before any row.
 
     Raises:
         ValueError: For arguments out of range, shapes that do not go together, and,
-            where looking waits for no device, NaN, probabilities that do not sum to 1
-            and labels out of range.
+            where looking waits for no device, NaN, probabilities that do not sum to 1,
+            weights below 0, and labels out of range that weigh more than 0. Elsewhere,
+            as in a compiled graph, such labels and weights, and NaN, make the result
+            NaN.
 
     References:
         Naeini et al., "Obtaining Well Calibrated Probabilities Using Bayesian Binning",
@@ -78,43 +110,37 @@ class ExpectedCalibrationError(keras.metrics.Metric):
         self.adaptive = adaptive
         self.from_logits = from_logits
         # For each cell the sums of: weight, confidence, correctness, rows.
-        self.sums = self.add_variable(
-            shape=(_NUM_CELLS if adaptive else self.num_bins, 4),
-            initializer="zeros",
-            dtype="float32",
-            name="sums",
-        )
+        self._add_sums(_NUM_CELLS if adaptive else self.num_bins, 4)
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         """Adds a batch."""
-        y_true, y_pred = _checked(y_true, y_pred, self.from_logits)
-        classes = class_scores.classes(y_true, y_pred)
-        probabilities = class_scores.probabilities(y_pred, self.from_logits)
-        confidence = ops.reshape(ops.max(probabilities, axis=-1), (-1,))
-        predicted = ops.cast(ops.argmax(probabilities, axis=-1), "int32")
-        correct = ops.reshape(ops.cast(predicted == classes, "float32"), (-1,))
-        weight = _weights(sample_weight, classes)
-        counted = ops.cast(weight > 0, "float32")
-        rows = [weight, weight * confidence, weight * correct, counted]
-        self.sums.assign_add(
-            ops.segment_sum(
-                ops.stack(rows, axis=-1),
-                self._cells(confidence),
-                num_segments=self.sums.shape[0],
-            )
+        y_true, y_pred, weight = _checked(
+            y_true, y_pred, sample_weight, self.from_logits
         )
+        if 0 in tuple(y_pred.shape):
+            return
+        probabilities = class_scores.probabilities(y_pred, self.from_logits)
+        confidence = ops.max(probabilities, axis=-1)
+        predicted = ops.cast(ops.argmax(probabilities, axis=-1), "int32")
+        correct = ops.cast(predicted == class_scores.classes(y_true, y_pred), "float32")
+        counted = ops.cast(weight > 0, "float32")
+        columns = [weight, _weighted(confidence, weight), _weighted(correct, weight)]
+        columns = [ops.reshape(each, (-1,)) for each in (*columns, counted)]
+        self._add_rows(columns, self._cells(ops.reshape(confidence, (-1,))))
 
     def result(self):
         """Returns the error over all rows so far."""
-        weight, confidence, correct = ops.unstack(self._bin_sums(), 3, axis=-1)
-        total = ops.sum(weight)
-        gap = ops.abs(correct - confidence)
+        weight, _, gap = ops.unstack(self._bin_sums(), 3, axis=-1)
+        total, gap = ops.sum(weight), ops.abs(gap)
         if self.norm == "l1":
-            return ops.divide_no_nan(ops.sum(gap), total)
-        if self.norm == "l2":
+            error = ops.divide_no_nan(ops.sum(gap), total)
+        elif self.norm == "l2":
             squares = ops.divide_no_nan(gap * gap, weight)
-            return ops.sqrt(ops.divide_no_nan(ops.sum(squares), total))
-        return ops.max(ops.divide_no_nan(gap, weight))
+            error = ops.sqrt(ops.divide_no_nan(ops.sum(squares), total))
+        else:
+            error = ops.max(ops.divide_no_nan(gap, weight))
+        # Not every maximum passes NaN on.
+        return ops.where(ops.isnan(ops.sum(gap)), np.nan, error)
 
     def bins(self):
         """Returns what a reliability diagram shows, a dict of NumPy arrays.
@@ -124,6 +150,7 @@ class ExpectedCalibrationError(keras.metrics.Metric):
             `"accuracy"`, their means there, NaN in an empty bin. Shape `(num_bins,)`.
         """
         sums = np.array(ops.convert_to_numpy(self._bin_sums()), dtype="float64")
+        sums[:, 2] += sums[:, 1]
         weight = sums[:, 0]
         means = np.full((self.num_bins, 2), np.nan)
         means[weight > 0] = sums[weight > 0, 1:] / weight[weight > 0, None]
@@ -140,17 +167,27 @@ class ExpectedCalibrationError(keras.metrics.Metric):
         return ops.clip(cells, 0, _NUM_CELLS - 1)
 
     def _bin_sums(self):
-        sums = ops.convert_to_tensor(self.sums)
+        """Returns of each bin the weight, confidence and correctness less that."""
+        sums, rests = self._pair()
+        num_rows = ops.sum(sums[:, 3])
+        gap = (sums[:, 2] - sums[:, 1]) + (rests[:, 2] - rests[:, 1])
+        sums = ops.stack([sums[:, 0], sums[:, 1], gap], axis=-1)
         if not self.adaptive:
-            return sums[:, :3]
+            return sums
         # The bins' edges are quantiles: of N rows that weigh the same, the last of
         # those that share row i's cell being row j, it is bin j * num_bins // (N - 1).
-        weight, rows = sums[:, 0], ops.sum(sums[:, 3])
-        upto = ops.cumsum(weight)
-        one = ops.divide_no_nan(upto[-1], rows)
+        upto = _cumulative(sums[:, 0])
+        one = ops.divide_no_nan(upto[-1], num_rows)
         place = ops.divide_no_nan(self.num_bins * (upto - one), upto[-1] - one)
         bins = ops.clip(ops.cast(ops.floor(place), "int32"), 0, self.num_bins - 1)
-        return ops.segment_sum(sums[:, :3], bins, num_segments=self.num_bins)
+        # By blocks of cells first, so that each sum rounds little.
+        num_blocks = max(1, min(1 << 10, _NUM_CELLS // self.num_bins))
+        blocks = np.arange(_NUM_CELLS) // -(-_NUM_CELLS // num_blocks)
+        blocks = ops.convert_to_tensor(blocks.astype("int32"))
+        sums = ops.segment_sum(
+            sums, bins * num_blocks + blocks, num_segments=self.num_bins * num_blocks
+        )
+        return ops.sum(ops.reshape(sums, (self.num_bins, num_blocks, 3)), axis=1)
 
     def get_config(self):
         """Returns the arguments that make the same metric."""
@@ -163,7 +200,7 @@ class ExpectedCalibrationError(keras.metrics.Metric):
 
 
 @keras.saving.register_keras_serializable(package="keras_multimix")
-class BrierScore(keras.metrics.Mean):
+class BrierScore(_MetricOfSums):
     """The mean squared distance between probabilities and one-hot labels.
 
     Of a row, the sum over all classes of `(probability - label) ** 2`, from 0 to 2. A
@@ -172,13 +209,14 @@ class BrierScore(keras.metrics.Mean):
     Args:
         from_logits: True if predictions are logits, False for probabilities.
         name: The metric's name.
-        dtype: The metric's dtype policy.
+        dtype: The metric's dtype policy; sums are kept as those of
+            `ExpectedCalibrationError`.
 
     Call arguments:
         y_true: Class indices of any dtype, shape `(...)` or `(..., 1)`; or one-hot or
             soft labels `(..., C)`.
         y_pred: Probabilities or logits, floats of shape `(..., C)`, C of 2 or more.
-        sample_weight: Weights of the rows, shape `(B,)` or that of the class indices.
+        sample_weight: Weights of the rows, as of `ExpectedCalibrationError`.
 
     Returns:
         A float32 scalar, 0 before any row.
@@ -204,31 +242,90 @@ class BrierScore(keras.metrics.Mean):
         check_flag("from_logits", from_logits)
         super().__init__(name=name, dtype=dtype)
         self.from_logits = from_logits
+        self._add_sums(1, 2)
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         """Adds a batch."""
-        y_true, y_pred = _checked(y_true, y_pred, self.from_logits)
+        y_true, y_pred, weight = _checked(
+            y_true, y_pred, sample_weight, self.from_logits
+        )
+        if 0 in tuple(y_pred.shape):
+            return
         labels = class_scores.one_hot(y_true, y_pred)
         errors = class_scores.probabilities(y_pred, self.from_logits) - labels
-        squares = ops.sum(errors * errors, axis=-1)
-        weight = _weights(sample_weight, squares)
-        super().update_state(ops.reshape(squares, (-1,)), sample_weight=weight)
+        squares = _weighted(ops.sum(errors * errors, axis=-1), weight)
+        columns = [ops.reshape(each, (-1,)) for each in (squares, weight)]
+        self._add_rows(columns, ops.cast(ops.zeros_like(columns[0]), "int32"))
+
+    def result(self):
+        """Returns the mean over all rows so far."""
+        return ops.divide_no_nan(self.sums[0, 0], self.sums[0, 1])
 
     def get_config(self):
         """Returns the arguments that make the same metric."""
         return super().get_config() | {"from_logits": self.from_logits}
 
 
-def _checked(y_true, y_pred, from_logits):
+def _checked(y_true, y_pred, sample_weight, from_logits):
+    """Returns labels, predictions and the weight of each row.
+
+    Labels of no class become class 0. They weigh 0 if the caller's weights say so, and
+    NaN otherwise: they were refused, unless nobody can read them.
+    """
     y_true, y_pred = (ops.convert_to_tensor(each) for each in (y_true, y_pred))
+    y_pred = ops.stop_gradient(y_pred)
     class_scores.check_scores(y_pred, from_logits)
-    class_scores.check_targets(y_true, y_pred)
-    return y_true, y_pred
+    weight = _weights(sample_weight, ops.shape(y_pred)[:-1])
+    class_scores.check_targets(y_true, y_pred, weight)
+    fits = class_scores.have_class(y_true, y_pred)
+    counts = ops.logical_and(fits, ops.logical_and(weight > 0, ops.isfinite(weight)))
+    weight = ops.where(ops.logical_or(counts, weight == 0), weight, np.nan)
+    if len(y_true.shape) == len(y_pred.shape):
+        fits = ops.expand_dims(fits, axis=-1)
+    return ops.where(fits, y_true, ops.zeros_like(y_true)), y_pred, weight
 
 
-def _weights(sample_weight, like):
-    """Returns a float32 weight for each entry of a tensor, in one axis."""
-    weight = ops.cast(1.0 if sample_weight is None else sample_weight, "float32")
-    trailing = max(0, len(like.shape) - len(weight.shape))
-    weight = ops.reshape(weight, (*ops.shape(weight), *(1,) * trailing))
-    return ops.reshape(ops.broadcast_to(weight, ops.shape(like)), (-1,))
+def _weights(sample_weight, shape):
+    """Returns a float32 weight for each row, a tensor of a shape."""
+    weight = ops.convert_to_tensor(1.0 if sample_weight is None else sample_weight)
+    values = tracing.to_numpy_if_on_host(weight)
+    if values is not None:
+        values = values.astype("float64")
+        if not ((values >= 0) & np.isfinite(values)).all():
+            raise invalid(
+                "sample weights",
+                expected="finite numbers, 0 or more",
+                received="NaN"
+                if np.isnan(values).any()
+                else f"values from {values.min():.4g} to {values.max():.4g}",
+                fix="correct the weights",
+            )
+    sizes = tuple(weight.shape)
+    if len(sizes) > len(shape) and sizes[-1] == 1:
+        sizes, weight = sizes[:-1], ops.squeeze(weight, axis=-1)
+    own = tuple(size if isinstance(size, int) else None for size in shape)
+    fitting = (
+        given if size == 1 else size for size, given in zip(sizes, own, strict=False)
+    )
+    if len(sizes) > len(own) or not same_shape(tuple(fitting), own[: len(sizes)]):
+        raise invalid(
+            "sample weights",
+            expected=f"one for each row, shape {own[:1]} or {own}",
+            received=f"shape {tuple(weight.shape)}",
+            fix="pass weights of the labels' rows",
+        )
+    trailing = (1,) * (len(own) - len(sizes))
+    weight = ops.reshape(ops.cast(weight, "float32"), (*ops.shape(weight), *trailing))
+    return ops.broadcast_to(weight, shape)
+
+
+def _weighted(values, weight):
+    """Returns weighted values; a value without weight may be no number."""
+    return ops.where(weight == 0, 0.0, weight * values)
+
+
+def _cumulative(weight):
+    """Returns the cumulative sums of cells, in blocks, so that each rounds little."""
+    blocks = ops.cumsum(ops.reshape(weight, (1 << 10, -1)), axis=1)
+    before = ops.cumsum(blocks[:, -1]) - blocks[:, -1]
+    return ops.reshape(blocks + before[:, None], (-1,))

@@ -27,8 +27,11 @@ def to_numpy_or_none(x):
         x = x.value
     backend = keras.backend.backend()
     if backend == "torch" and hasattr(x, "is_meta"):
-        traced = x.is_meta or runtime.torch_is_compiling()
-        return None if traced else np.array(x.detach().cpu().numpy())
+        if x.is_meta or runtime.torch_is_compiling():
+            return None
+        # NumPy has no bfloat16, and PyTorch knows of no package that adds it.
+        x = x.float() if str(x.dtype) == "torch.bfloat16" else x
+        return np.array(x.detach().cpu().numpy())
     if backend == "jax":
         import jax
 

@@ -1,5 +1,7 @@
 """Calibration metrics against an oracle, netcal, torchmetrics and scikit-learn."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -210,6 +212,214 @@ def test_in_mixup_model(rng):
     assert 0 < history["brier_score"][0] < 2
 
 
+METRICS = [
+    ExpectedCalibrationError,
+    functools.partial(ExpectedCalibrationError, adaptive=True),
+    BrierScore,
+]
+
+
+def of_two_classes(rng, shape):
+    """Probabilities of an over-confident model of two classes, and labels."""
+    p = (0.5 + 0.5 * rng.beta(2, 1, shape)).astype("float32")
+    labels = (rng.random(shape) > p - 0.2).astype("int32")
+    return np.stack([p, 1 - p], axis=-1), labels
+
+
+def in_float64(metric, y, p, weight=None):
+    """The calibration error over 15 bins, and the Brier score."""
+    p, y = p.reshape(-1, 2), y.ravel()
+    weight = np.ones(len(y)) if weight is None else np.float64(weight.ravel())
+    confidence, correct = np.float64(p[:, 0]), y == 0
+    if isinstance(metric, BrierScore):
+        second = np.float64(p[:, 1])
+        squares = (confidence - correct) ** 2 + (second - (1 - correct)) ** 2
+        return np.average(squares, weights=weight)
+    if metric.adaptive:
+        edges = np.quantile(confidence, np.linspace(0, 1, 16))[1:-1]
+    else:
+        edges = np.linspace(0, 1, 16).astype("float32")[1:-1]
+    bins = np.searchsorted(edges, confidence, side="right")
+    gaps = np.bincount(bins, weight * (correct - confidence), 15)
+    return np.abs(gaps).sum() / weight.sum()
+
+
+@pytest.mark.parametrize("make", METRICS)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_pixels_of_four_images_in_one_update(rng, make, weighted):
+    metric, shape = make(), (4, 512, 512)
+    p, y = of_two_classes(rng, shape)
+    weight = rng.random(shape).astype("float32") ** 4 if weighted else None
+    expected = in_float64(metric, y, p, weight)
+    metric.update_state(y, p, weight)
+    adaptive = getattr(metric, "adaptive", False)
+    # Weights move the edges of bins of equal weight, which the oracle leaves alone.
+    tolerance = 1e-3 if adaptive and weighted else 1e-6
+    assert float(metric.result()) == pytest.approx(expected, rel=tolerance)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("make", METRICS)
+@pytest.mark.parametrize("updates", [1, 200])
+def test_twenty_million_voxels(rng, make, updates):
+    metric = make()
+    p, y = of_two_classes(rng, 20_000_000 // updates)
+    for _ in range(updates):
+        metric.update_state(y, p)
+    expected = in_float64(metric, y, p)
+    assert float(metric.result()) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("make", METRICS)
+def test_rows_after_a_hundred_million_others(rng, make):
+    """A float32 sum of 1e8 would not notice a row of weight 1."""
+    metric, total = make(), 1e8
+    p, y = of_two_classes(rng, 2_000)
+    p, weight = np.tile(p[:1], (2_000, 1)), np.ones(2_000)
+    y = np.ones_like(y)
+    metric.update_state(np.array([0]), p[:1], np.array([total]))
+    before = in_float64(metric, np.array([0]), p[:1])
+    for start in range(0, 2_000, 50):
+        rows = slice(start, start + 50)
+        metric.update_state(y[rows], p[rows])
+    y, weight = np.append(y, 0), np.append(weight, total)
+    expected = in_float64(metric, y, np.append(p, p[:1], axis=0), weight)
+    assert abs(expected - before) > 1e-5
+    assert float(metric.result()) == pytest.approx(expected, abs=1e-7)
+
+
+@pytest.mark.parametrize("make", METRICS)
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_a_large_batch_in_a_compiled_function(rng, make, jit_compile):
+    if helpers.backend() == "torch" and jit_compile:
+        pytest.skip("generating C++ code takes minutes")
+    metric = make()
+    p, y = of_two_classes(rng, 150_000)
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Activation("linear")])
+    model.compile(
+        weighted_metrics=[metric],
+        loss="sparse_categorical_crossentropy",
+        jit_compile=jit_compile,
+    )
+    weight = (np.arange(150_000) % 3).astype("float32")
+    options = {"sample_weight": weight, "verbose": 0, "return_dict": True}
+    found = model.evaluate(p, y, batch_size=100_000, **options)[metric.name]
+    own = make()
+    for rows in (slice(0, 100_000), slice(100_000, None)):
+        own.update_state(y[rows], p[rows], weight[rows])
+    assert found == pytest.approx(float(own.result()), rel=1e-6)
+    if not getattr(metric, "adaptive", False):
+        assert found == pytest.approx(in_float64(metric, y, p, weight), rel=1e-6)
+
+
+@pytest.mark.parametrize("make", METRICS)
+def test_no_rows(make):
+    metric = make()
+    metric.update_state(np.zeros((0,), "int32"), np.zeros((0, 3), "float32"))
+    assert float(metric.result()) == 0
+    metric.update_state(np.array([0]), np.array([[0.5, 0.5]]))
+    metric.update_state(np.zeros((0, 2)), np.zeros((0, 2), "float32"), np.zeros((0,)))
+    assert float(metric.result()) == 0.5
+
+
+VOID = [
+    ("an index too large", lambda y, void: np.where(void, 255, y)),
+    ("an index of a small dtype", lambda y, void: np.where(void, 255, y).astype("u1")),
+    ("a negative index", lambda y, void: np.where(void, -1, y)),
+    ("a float", lambda y, void: np.where(void, 0.5, y)),
+    ("NaN", lambda y, void: np.where(void, np.nan, y)),
+    ("an axis of 1", lambda y, void: np.where(void, 255, y)[..., None]),
+    ("no class", lambda y, void: np.eye(10)[y] * ~void[..., None]),
+    (
+        "NaN of each class",
+        lambda y, void: np.where(void[..., None], np.nan, np.eye(10)[y]),
+    ),
+]
+
+
+@pytest.mark.parametrize("metric_class", [ExpectedCalibrationError, BrierScore])
+@pytest.mark.parametrize("labels", [make for _, make in VOID], ids=[n for n, _ in VOID])
+@pytest.mark.parametrize("eager", [True, False])
+def test_labels_of_no_class(rng, metric_class, labels, eager):
+    """What weighs 0 does not count; what weighs more is refused, or gives NaN."""
+    p, y = predictions(rng, 48)
+    void = rng.random(48) < 0.3
+    expected = streamed(metric_class(), y[~void], p[~void])
+    shape = (4, 4, 3)
+    y, void, p = labels(y, void), void.reshape(shape), p.reshape(*shape, 10)
+    y = y.reshape(*shape, *y.shape[1:])
+    layer = keras.layers.Activation("linear")
+    model = keras.Sequential([keras.Input((4, 3, 10)), layer])
+    model.compile(
+        weighted_metrics=[metric_class()],
+        loss=lambda y_true, y_pred: ops.mean(y_pred, axis=-1),
+        run_eagerly=eager,
+    )
+
+    def evaluated(weight):
+        options = {"sample_weight": weight, "verbose": 0, "batch_size": 2}
+        return model.evaluate(p, y, **options)[-1]
+
+    for weight in (~void, (~void)[..., None] * 2.0):
+        weight = weight.astype("float32")
+        if weight.ndim == 3:
+            assert evaluated(weight) == pytest.approx(expected, rel=1e-5)
+        metric = metric_class()
+        metric.update_state(y, p, weight)
+        assert float(metric.result()) == pytest.approx(expected, rel=1e-5)
+    one = np.ones(shape, "float32")
+    if eager or helpers.backend() == "torch":
+        with pytest.raises(ValueError, match="sample weight 0") as error:
+            evaluated(one)
+        helpers.assert_three_parts(error)
+    else:
+        assert np.isnan(evaluated(one))
+
+
+@pytest.mark.parametrize("metric_class", [ExpectedCalibrationError, BrierScore])
+def test_weights_in_the_shape_of_the_labels(rng, metric_class):
+    p, y = predictions(rng, 12)
+    weight = rng.integers(0, 4, 12).astype("float32")
+    expected = streamed(metric_class(), y, p, weight)
+    for labels in (y, y[:, None], np.eye(10)[y]):
+        for weights in (weight, weight[:, None], weight.astype(int)):
+            metric = metric_class()
+            metric.update_state(labels, p, weights)
+            assert float(metric.result()) == pytest.approx(expected, rel=1e-6)
+    # Of a sequence: one for each row, one for each place, with an axis of 1 or without.
+    y, p = y.reshape(4, 3, 1), p.reshape(4, 3, 10)
+    for weights in (weight.reshape(4, 3), weight.reshape(4, 3, 1)):
+        metric = metric_class()
+        metric.update_state(y, p, weights)
+        assert float(metric.result()) == pytest.approx(expected, rel=1e-6)
+    by_row, by_place = metric_class(), metric_class()
+    by_row.update_state(y, p, weight[:4, None])
+    by_place.update_state(y, p, np.repeat(weight[:4], 3).reshape(4, 3))
+    assert float(by_row.result()) == float(by_place.result())
+
+
+@pytest.mark.parametrize("metric_class", [ExpectedCalibrationError, BrierScore])
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [
+        (np.array([1.0, -1.0]), "0 or more"),
+        (np.array([1.0, np.nan]), "NaN"),
+        (np.array([1.0, np.inf]), "finite"),
+        (np.ones(3), r"shape \(2,\)"),
+        (np.ones((2, 2)), r"shape \(2,\)"),
+        (np.ones((1, 2)), r"shape \(2,\)"),
+    ],
+)
+def test_bad_weights_change_nothing(metric_class, weight, message):
+    metric = metric_class()
+    metric.update_state(LABELS, GOOD)
+    before = float(metric.result())
+    with pytest.raises(ValueError, match=message) as error:
+        metric.update_state(LABELS, GOOD, weight)
+    helpers.assert_three_parts(error)
+    assert float(metric.result()) == before
+
+
 GOOD = np.array([[0.5, 0.5], [0.2, 0.8]])
 LABELS = np.array([0, 1])
 
@@ -229,6 +439,7 @@ LABELS = np.array([0, 1])
         (np.array([0, 1, 1]), GOOD, "labels of shape"),
         (np.eye(3)[LABELS], GOOD, "labels of shape"),
         (np.eye(2) * np.nan, GOOD, "NaN"),
+        (np.eye(2) * [[1], [0]], GOOD, "a row without a class"),
     ],
 )
 def test_bad_input_changes_nothing(metric_class, labels, predictions, message):

@@ -8,22 +8,28 @@ from keras import ops
 from keras_multimix import class_scores
 from keras_multimix.arguments import check_count, check_flag, invalid, resolve_seed
 from keras_multimix.evaluation import gradients, rows
-from keras_multimix.evaluation.logits import Logits
+from keras_multimix.evaluation.logits import Logits, check_gradient
 
 
 def fgsm(model, x, y, epsilon, clip_range=(0, 1), *, batch_size=128, verbose=True):
     """Returns examples of the fast gradient sign method: one step of ε.
 
-    Of a model that ends in a softmax its logits are attacked, so that probabilities
-    that round to 1 do not hide the gradient.
+    It follows the sign of the cross-entropy's gradient, as all attacks here do. They
+    take it of the log-odds against the label, log Σ_{j ≠ y} exp(z_j − z_y) with logits
+    z: the same sign, however sure the model is, where the cross-entropy's own gradient,
+    p − 1, rounds to 0 and the model would pass for robust. Of a model that ends in a
+    softmax or in a sigmoid for each class, z is what goes into it.
 
     Args:
         model: A `keras.Model` of one input that gives scores `(N, C)`.
         x: The inputs, floats of shape `(N, ...)`.
-        y: Their labels: class indices `(N,)` or `(N, 1)`, or one-hot `(N, C)`.
-        epsilon: ε, how far each value may move, in the units of `x`; 0 or more.
-        clip_range: The smallest and the largest value of an input; None for inputs
-            without limits.
+        y: Their labels: class indices `(N,)` or `(N, 1)`; or one-hot or smoothed
+            `(N, C)`, whose largest entry counts.
+        epsilon: ε, how far each value may move, in the units of `x`; 0 or more. A
+            number, or an array that broadcasts to a row of `x`, such as one for each
+            channel: `(4 / 255) / std` for images that were divided by `std`.
+        clip_range: The smallest and the largest value of an input, each a number or
+            an array like `epsilon`; None for inputs without limits.
         batch_size: Rows at a time.
         verbose: True shows a progress bar.
 
@@ -32,11 +38,16 @@ def fgsm(model, x, y, epsilon, clip_range=(0, 1), *, batch_size=128, verbose=Tru
         them to another model.
 
     Raises:
-        ValueError: For arguments out of range, inputs outside of `clip_range`, and a
-            model whose output is no class scores or is NaN.
+        ValueError: For arguments out of range, inputs outside of `clip_range`, a model
+            whose output is no class scores or is NaN, and one that returns
+            probabilities, of which those attacked round to 0.
 
     References:
         Goodfellow et al., "Explaining and Harnessing Adversarial Examples", ICLR 2015.
+        A softmax that hides the gradient, and losses of logits instead: Carlini and
+        Wagner, "Towards Evaluating the Robustness of Neural Networks", IEEE S&P 2017;
+        Athalye et al., "Obfuscated Gradients Give a False Sense of Security", ICML
+        2018.
 
     Example:
 
@@ -48,7 +59,7 @@ def fgsm(model, x, y, epsilon, clip_range=(0, 1), *, batch_size=128, verbose=Tru
     >>> fgsm(model, x, y, epsilon=0.125, verbose=False).round(3).tolist()
     [[0.4749999940395355, 0.5249999761581421]]
     """
-    _check_distance("epsilon", epsilon)
+    epsilon = _distance("epsilon", epsilon)
     return _attack(model, x, y, epsilon, 1, epsilon, clip_range, batch_size, verbose)
 
 
@@ -60,11 +71,14 @@ def iterative_fgsm(
     Args:
         model: A `keras.Model` of one input that gives scores `(N, C)`.
         x: The inputs, floats of shape `(N, ...)`.
-        y: Their labels: class indices `(N,)` or `(N, 1)`, or one-hot `(N, C)`.
-        epsilon: ε, how far each value may move, in the units of `x`; 0 or more.
+        y: Their labels: class indices `(N,)` or `(N, 1)`; or one-hot or smoothed
+            `(N, C)`, whose largest entry counts.
+        epsilon: ε, how far each value may move, in the units of `x`; 0 or more. A
+            number, or an array that broadcasts to a row of `x`, such as one for each
+            channel: `(4 / 255) / std` for images that were divided by `std`.
         steps: n, how many steps, 1 or more. 10 is the mixup paper's.
-        clip_range: The smallest and the largest value of an input; None for inputs
-            without limits.
+        clip_range: The smallest and the largest value of an input, each a number or
+            an array like `epsilon`; None for inputs without limits.
         batch_size: Rows at a time.
         verbose: True shows a progress bar.
 
@@ -88,7 +102,7 @@ def iterative_fgsm(
     >>> bool(np.abs(moved - x).max() < 0.1001)
     True
     """
-    _check_distance("epsilon", epsilon)
+    epsilon = _distance("epsilon", epsilon)
     steps = check_count("steps", steps)
     size = epsilon / steps
     return _attack(model, x, y, epsilon, steps, size, clip_range, batch_size, verbose)
@@ -113,14 +127,18 @@ def pgd(
     Args:
         model: A `keras.Model` of one input that gives scores `(N, C)`.
         x: The inputs, floats of shape `(N, ...)`.
-        y: Their labels: class indices `(N,)` or `(N, 1)`, or one-hot `(N, C)`.
-        epsilon: ε, how far each value may move, in the units of `x`; 0 or more.
+        y: Their labels: class indices `(N,)` or `(N, 1)`; or one-hot or smoothed
+            `(N, C)`, whose largest entry counts.
+        epsilon: ε, how far each value may move, in the units of `x`; 0 or more. A
+            number, or an array that broadcasts to a row of `x`, such as one for each
+            channel: `(4 / 255) / std` for images that were divided by `std`.
         steps: How many steps, 1 or more.
-        step_size: How far a step moves each value; None is 2.5 · ε / `steps`.
+        step_size: How far a step moves each value, a number or an array like
+            `epsilon`; None is 2.5 · ε / `steps`.
         random_start: True starts at a uniformly random point within ε.
         seed: An integer for the start, the same on every backend; None draws one.
-        clip_range: The smallest and the largest value of an input; None for inputs
-            without limits.
+        clip_range: The smallest and the largest value of an input, each a number or
+            an array like `epsilon`; None for inputs without limits.
         batch_size: Rows at a time.
         verbose: True shows a progress bar.
 
@@ -144,10 +162,11 @@ def pgd(
     >>> bool(np.abs(moved - x).max() < 0.1001)
     True
     """
-    _check_distance("epsilon", epsilon)
+    epsilon = _distance("epsilon", epsilon)
     steps = check_count("steps", steps)
-    size = 2.5 * epsilon / steps if step_size is None else step_size
-    _check_distance("step_size", size)
+    size = 2.5 * epsilon / steps
+    if step_size is not None:
+        size = _distance("step_size", step_size)
     check_flag("random_start", random_start)
     seed = resolve_seed(seed) if random_start else None
     return _attack(
@@ -161,7 +180,8 @@ def adversarial_error(model, x, y, attack=None, *, batch_size=128, verbose=True)
     Args:
         model: A `keras.Model` of one input that gives scores `(N, C)`.
         x: The inputs, floats of shape `(N, ...)`.
-        y: Their labels: class indices `(N,)` or `(N, 1)`, or one-hot `(N, C)`.
+        y: Their labels: class indices `(N,)` or `(N, 1)`; or one-hot or smoothed
+            `(N, C)`, whose largest entry counts.
         attack: A function `(model, x, y)` that returns examples, such as
             `functools.partial(fgsm, epsilon=4 / 255)`, for the white box; the examples
             themselves, made with another model, for the black box; None for the error
@@ -218,63 +238,114 @@ def _attack(
     x = rows.check_inputs(x)
     batch_size = check_count("batch_size", batch_size)
     low, high = _check_range(clip_range, x)
+    epsilon, size = (
+        _like_row(name, value, x)
+        for name, value in (("epsilon", epsilon), ("step_size", size))
+    )
+    # Half precision would round a step away.
+    dtype = "float64" if x.dtype == "float64" else "float32"
     logits = Logits(model, x[:batch_size])
     y = rows.check_labels(y, len(x), logits.num_classes)
 
     def objective(moved, labels):
-        own = ops.one_hot(labels, logits.num_classes, dtype="float32")
-        return ops.sum(logits.cross_entropy(moved, own))
+        return ops.sum(logits.odds_against(moved, labels))
 
     gradient = gradients.input_gradient(logits.model, objective)
+    reach, step, lowest, highest = (
+        ops.convert_to_tensor(each.astype(dtype)) for each in (epsilon, size, low, high)
+    )
 
     def within(moved, centre):
-        moved = ops.clip(moved, centre - epsilon, centre + epsilon)
-        return moved if low is None else ops.clip(moved, low, high)
+        moved = ops.minimum(ops.maximum(moved, centre - reach), centre + reach)
+        return ops.minimum(ops.maximum(moved, lowest), highest)
 
     def moved_from(centre, labels, start):
         moved = within(start, centre)
         for _ in range(steps):
-            moved = within(moved + size * ops.sign(gradient(moved, labels)), centre)
+            found = gradient(moved, labels)
+            check_gradient(found)
+            moved = within(moved + step * ops.sign(found), centre)
         return moved
 
     start = x
     if seed is not None:
         noise = np.random.default_rng(seed).uniform(-epsilon, epsilon, x.shape)
-        start = (x + noise).astype(x.dtype)
-    arrays = [x, y.astype("int32"), start]
+        start = x + noise
+    arrays = [x.astype(dtype), y.astype("int32"), start.astype(dtype)]
     return rows.in_batches(moved_from, arrays, batch_size, verbose).astype(x.dtype)
 
 
-def _check_distance(name, value):
-    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not (real and 0 <= value < float("inf")):
+def _distance(name, value):
+    """Returns a distance, or one for each value of a row, as a float64 array."""
+    distance = _numbers(value)
+    if distance is None or not ((distance >= 0) & np.isfinite(distance)).all():
         raise invalid(
             f"argument `{name}`",
-            expected="a number, 0 or more, in the units of the inputs",
-            received=f"{name}={value!r}",
+            expected="a number, 0 or more, in the units of the inputs, or an array of "
+            "them",
+            received=f"{name}={value!r:.80}",
             fix="pass for instance 4 / 255 for images in [0, 1]",
         )
+    return distance
 
 
 def _check_range(clip_range, x):
+    """Returns the smallest and the largest values of a row, float64 arrays."""
     if clip_range is None:
-        return None, None
+        return np.array(-np.inf), np.array(np.inf)
     try:
-        low, high = (float(limit) for limit in clip_range)
+        low, high = map(_numbers, clip_range)
     except (TypeError, ValueError):
-        low = high = float("nan")
-    if not low < high:
+        low = high = None
+    if low is None or high is None:
+        low = high = np.array(np.nan)
+    low, high = (_like_row("clip_range", each, x) for each in (low, high))
+    if not (low < high).all():
         raise invalid(
             "argument `clip_range`",
-            expected="a pair (smallest, largest), or None",
-            received=f"clip_range={clip_range!r}",
+            expected="a pair (smallest, largest) of numbers or of arrays, or None",
+            received=f"clip_range={clip_range!r:.80}",
             fix="pass for instance (0, 1)",
         )
-    if x.min() < low or x.max() > high:
+    # As float32 the limits may lie beyond the inputs that were made of them.
+    if (x < low.astype(x.dtype)).any() or (x > high.astype(x.dtype)).any():
         raise invalid(
             "argument `x`",
-            expected=f"inputs within `clip_range`, {low} to {high}",
+            expected=f"inputs within `clip_range`, {_text(low)} to {_text(high)}",
             received=f"values from {x.min():.4g} to {x.max():.4g}",
             fix="pass the limits of your inputs as `clip_range`, or None",
         )
     return low, high
+
+
+def _like_row(name, value, x):
+    """Returns an array that broadcasts to a row of `x`, without an axis of rows."""
+    if value.ndim == x.ndim and value.shape[:1] == (1,):
+        value = value[0]
+    row = x.shape[1:]
+    sizes = zip(value.shape[::-1], row[::-1], strict=False)
+    if value.ndim > len(row) or any(size not in (1, own) for size, own in sizes):
+        raise invalid(
+            f"argument `{name}`",
+            expected=f"a number, or an array that broadcasts to a row, {row}",
+            received=f"an array of shape {value.shape}",
+            fix="give it one value for each channel, on the axis that they have in `x`",
+        )
+    return value
+
+
+def _numbers(value):
+    """Returns real numbers as a float64 array, or None."""
+    if isinstance(value, numbers.Real) and not isinstance(value, bool):
+        return np.array(float(value))
+    try:
+        if hasattr(value, "shape"):
+            value = ops.convert_to_numpy(value)
+        found = np.asarray(value)
+        return found.astype("float64") if found.dtype.kind in "fiu" else None
+    except (TypeError, ValueError):
+        return None
+
+
+def _text(limit):
+    return f"{limit:.6g}" if limit.ndim == 0 else np.array2string(limit, threshold=6)

@@ -1,4 +1,4 @@
-"""The logits of a model, also of one that ends in a softmax."""
+"""The logits of a model, also of one that ends in a softmax or in sigmoids."""
 
 import contextlib
 import threading
@@ -13,15 +13,23 @@ from keras_multimix.keras_fixes import model_graph
 from keras_multimix.models.mixup.model import MixupModel
 
 _LOCK = threading.RLock()
+_ENDINGS = (
+    keras.activations.softmax,
+    keras.activations.sigmoid,
+    keras.ops.softmax,
+    keras.ops.sigmoid,
+)
+_PASS_ON = (keras.layers.Identity, keras.layers.Dropout)
+_TINY = float(np.finfo("float32").tiny)
 
 
 class Logits:
     """Calls a classifier for its logits, without training.
 
-    The softmax that ends a functional or sequential model is left out for the call:
-    where a probability rounds to 1, nothing comes back through it, and an attack on
-    the most confident model would look like its robustness. Of other models that
-    return probabilities, their logarithms serve.
+    The softmax, or the sigmoid of each class, that ends a functional or sequential
+    model is left out for the call: of a probability that rounds to 1 nothing comes
+    back through it. Of other models that return probabilities, their logarithms serve;
+    where a probability that a loss needs rounds to 0, its gradient is NaN.
 
     Args:
         model: A `keras.Model` of one input and of scores `(B, C)`.
@@ -53,20 +61,95 @@ class Logits:
                 fix="pass a classifier",
             )
         self.num_classes = found.shape[-1]
-        self._softmax = _last_softmax(model)
-        self._are_logits = self._softmax is not None or not _are_probabilities(found)
+        last = _last_operation(model)
+        self._ending = _ending_of(last)
+        if self._ending is not None and self._calls_of_ending(x) != 1:
+            self._ending = None  # it is a part of the model elsewhere, too
+        is_linear = isinstance(last, keras.layers.Dense) and (
+            last.activation is keras.activations.linear
+        )
+        self._are_logits = (
+            self._ending is not None or is_linear or not _are_probabilities(found)
+        )
 
     def __call__(self, x):
         """Returns float32 logits `(B, C)` of a tensor of inputs."""
-        with _LOCK, _left_out(self._softmax):
-            found = ops.cast(_only(self.model(x, training=False)), "float32")
-        if self._are_logits:
-            return found
-        return ops.log(ops.maximum(found, keras.config.epsilon()))
+        found = self._scores(x)
+        return found if self._are_logits else ops.log(ops.maximum(found, _TINY))
 
     def cross_entropy(self, x, target):
-        """Returns the loss of each row, `(B,)`, against labels `(B, C)` of any mix."""
-        return ops.categorical_crossentropy(target, self(x), from_logits=True)
+        """Returns the loss of each row, `(B,)`, against labels `(B, C)` of any mix.
+
+        It is Σ_j t_j·(z_best − z_j) + log(1 + Σ_{j ≠ best} exp(z_j − z_best)), whose
+        gradient holds no p − 1 that would round to 0 where the net is sure of itself.
+        """
+        found = self._scores(x)
+        if not self._are_logits:
+            needed = target > 0
+            logarithms = ops.log(ops.where(needed, found, 1.0))
+            terms = ops.where(needed, target * logarithms, 0.0)
+            return ops.log(ops.sum(found, axis=-1)) - ops.sum(terms, axis=-1)
+        best = ops.one_hot(ops.argmax(found, axis=-1), self.num_classes, dtype="bool")
+        behind = ops.where(best, 0.0, _entry(found, best)[:, None] - found)
+        others = ops.sum(ops.where(best, 0.0, ops.exp(-behind)), axis=-1)
+        return ops.sum(target * behind, axis=-1) + ops.log1p(others)
+
+    def odds_against(self, x, classes):
+        """Returns the log-odds against a class, `(B,)`: log((1 − p) / p).
+
+        Written in margins, it is log Σ_{j ≠ y} exp(z_j − z_y). The cross-entropy is
+        log(1 + exp(·)) of it: it has the same direction everywhere, but a gradient
+        that shrinks with 1 − p and rounds to 0 where the net is sure of itself.
+
+        Args:
+            x: A tensor of inputs.
+            classes: Integers, shape `(B,)`.
+        """
+        found = self._scores(x)
+        own = ops.one_hot(classes, self.num_classes, dtype="bool")
+        if not self._are_logits:
+            others = ops.sum(ops.where(own, 0.0, found), axis=-1)
+            return ops.log(others) - ops.log(_entry(found, own))
+        margins = found - _entry(found, own)[:, None]
+        highest = ops.max(ops.where(own, -np.inf, margins), axis=-1, keepdims=True)
+        highest = ops.stop_gradient(highest)
+        below = ops.where(own, 0.0, margins - highest)
+        others = ops.sum(ops.where(own, 0.0, ops.exp(below)), axis=-1)
+        return ops.log(others) + highest[:, 0]
+
+    def _scores(self, x):
+        with _LOCK, _left_out(self._ending):
+            return ops.cast(_only(self.model(x, training=False)), "float32")
+
+    def _calls_of_ending(self, x):
+        with _LOCK, _left_out(self._ending) as calls:
+            self.model(x, training=False)
+        return len(calls)
+
+
+def check_gradient(gradient):
+    """Refuses a gradient that is no number.
+
+    Args:
+        gradient: A tensor of shape `(B, ...)`.
+
+    Raises:
+        ValueError: If it holds NaN or infinity.
+    """
+    finite = np.isfinite(np.asarray(ops.convert_to_numpy(gradient), dtype="float32"))
+    if not finite.all():
+        raise invalid(
+            "gradient of the model",
+            expected="numbers",
+            received=f"NaN or infinity in {int((~finite).sum())} of {finite.size}",
+            fix="pass a model that returns logits: probabilities that round to 0 have "
+            "no gradient; if it does, look for scores that overflow its dtype",
+        )
+
+
+def _entry(scores, one):
+    """Returns the scores `(B,)` where a mask `(B, C)` is True, once in each row."""
+    return ops.sum(ops.where(one, scores, 0.0), axis=-1)
 
 
 def _only(outputs):
@@ -86,34 +169,63 @@ def _are_probabilities(found):
     return bool((values >= 0).all() and np.allclose(values.sum(axis=-1), 1, atol=0.02))
 
 
-def _last_softmax(model):
-    """Returns the layer whose softmax gives a model's scores, or None."""
+def _last_operation(model):
+    """Returns the operation that gives a model's scores, or None."""
     if isinstance(model, keras.Sequential):
-        last = model.layers[-1] if model.layers else None
+        operations = reversed(model.layers)
     else:
-        outputs = keras.tree.flatten(getattr(model, "outputs", None) or [])
-        last = model_graph.node_of(outputs[0]).operation if outputs else None
-    if isinstance(last, keras.Model):
-        return _last_softmax(last)
-    if isinstance(last, keras.layers.Softmax):
-        return last if last.axis == -1 else None
-    of_softmax = getattr(last, "activation", None) is keras.activations.softmax
-    return last if of_softmax else None
+        operations = _from_the_end(model)
+    for operation in operations:
+        if isinstance(operation, keras.Model):
+            return _last_operation(operation)
+        if not _passes_on(operation):
+            return operation
+    return None
+
+
+def _from_the_end(model):
+    tensors = keras.tree.flatten(getattr(model, "outputs", None) or [])
+    while len(tensors) == 1:
+        node = model_graph.node_of(tensors[0])
+        yield node.operation
+        tensors = node.input_tensors
+
+
+def _passes_on(operation):
+    is_linear = getattr(operation, "activation", None) is keras.activations.linear
+    is_activation = isinstance(operation, keras.layers.Activation)
+    return isinstance(operation, _PASS_ON) or (is_activation and is_linear)
+
+
+def _ending_of(operation):
+    """Returns whose attribute is to be replaced for logits, and its name, or None."""
+    if getattr(operation, "activation", None) in _ENDINGS:
+        return operation, "activation"
+    # `keras.ops.softmax` in a graph is an operation of that name, as the layer is.
+    name = type(operation).__name__
+    is_softmax = name == "Softmax" and getattr(operation, "axis", None) == -1
+    return (operation, "call") if is_softmax or name == "Sigmoid" else None
 
 
 @contextlib.contextmanager
-def _left_out(layer):
-    if layer is None:
-        yield
-    elif isinstance(layer, keras.layers.Softmax):
-        layer.call = lambda inputs, mask=None: inputs
-        try:
-            yield
-        finally:
-            del layer.call
-    else:
-        layer.activation = keras.activations.linear
-        try:
-            yield
-        finally:
-            layer.activation = keras.activations.softmax
+def _left_out(ending):
+    """Lets an operation return its inputs; yields a list that grows by its calls."""
+    calls = []
+    if ending is None:
+        yield calls
+        return
+    operation, name = ending
+    before = getattr(operation, name)
+
+    def passed_on(inputs, mask=None):
+        calls.append(operation)
+        return inputs
+
+    setattr(operation, name, passed_on)
+    try:
+        yield calls
+    finally:
+        if name == "call":
+            del operation.call
+        else:
+            operation.activation = before

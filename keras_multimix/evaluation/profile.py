@@ -5,7 +5,7 @@ from keras import ops
 
 from keras_multimix.arguments import check_count, invalid, resolve_seed
 from keras_multimix.evaluation import gradients, rows
-from keras_multimix.evaluation.logits import Logits
+from keras_multimix.evaluation.logits import Logits, check_gradient
 
 
 def interpolation_profile(
@@ -92,7 +92,9 @@ def interpolation_profile(
         target = share * one_hot[own] + (1 - share) * one_hot[partner]
         batch = [ops.convert_to_tensor(each) for each in (mixed, target)]
         predicted = ops.convert_to_numpy(ops.argmax(logits(batch[0]), axis=-1))
-        slopes = ops.convert_to_numpy(gradient(*batch)).reshape(len(pairs), -1)
+        slopes = gradient(*batch)
+        check_gradient(slopes)
+        slopes = ops.convert_to_numpy(slopes).astype("float64").reshape(len(pairs), -1)
         misses = (predicted != own) & (predicted != partner)
         return np.stack([misses, np.linalg.norm(slopes, axis=1)], axis=1)
 

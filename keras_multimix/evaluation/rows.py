@@ -41,17 +41,28 @@ def check_labels(y, num_rows, num_classes):
     """Returns labels as integer class indices, a NumPy array of shape `(N,)`.
 
     Args:
-        y: Class indices `(N,)` or `(N, 1)`, or one-hot labels `(N, C)`.
+        y: Class indices `(N,)` or `(N, 1)`; or labels `(N, C)`, of which the largest
+            entry counts.
         num_rows: N.
         num_classes: C.
 
     Raises:
-        ValueError: For other shapes, and classes out of range.
+        ValueError: For other shapes, classes out of range, and labels of which no
+            entry is the largest.
     """
     y = np.asarray(ops.convert_to_numpy(y) if hasattr(y, "shape") else y)
     like = np.empty((num_rows, num_classes), "float32")
     class_scores.check_targets(y, like)
     if class_scores.is_one_hot(y, like):
+        ties = (y == y.max(axis=-1, keepdims=True)).sum(axis=-1) > 1
+        if ties.any():
+            raise invalid(
+                "labels",
+                expected="one class for each row, the largest entry of its label",
+                received=f"several that are equal in {int(ties.sum())} rows of "
+                f"{num_rows}",
+                fix="pass the classes, as integers or one-hot",
+            )
         return y.argmax(axis=-1)
     return y.reshape(num_rows).astype("int64")
 

@@ -6,7 +6,7 @@ from keras import ops
 
 from keras_multimix.arguments import check_count, check_flag, invalid, resolve_seed
 from keras_multimix.evaluation import gradients, rows
-from keras_multimix.evaluation.logits import Logits
+from keras_multimix.evaluation.logits import Logits, check_gradient
 from keras_multimix.layers.pair_mixing_layer import PairMixingLayer
 
 
@@ -102,10 +102,9 @@ def gradient_variance(
     def gradient_of(own, partner, step):
         batch, others = ((x[each], targets[each]) for each in (own, partner))
         mixed = mixer.mix_pairs(batch, others, step=step)
-        return np.array(
-            ops.convert_to_numpy(gradient(*map(ops.convert_to_tensor, mixed))),
-            dtype="float64",
-        )
+        found = gradient(*map(ops.convert_to_tensor, mixed))
+        check_gradient(found)
+        return np.array(ops.convert_to_numpy(found), dtype="float64")
 
     progress = keras.utils.Progbar(num_draws, verbose=int(verbose), unit_name="draw")
     spread = _Spread()

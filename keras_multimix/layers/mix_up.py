@@ -47,7 +47,8 @@ class MixUp(PairMixingLayer):
             `keras.config`. Tensors of 3 axes or fewer have channels last.
         seed: An integer of up to 64 bits: the same partners and coefficients on every
             backend. None draws one when the layer is made.
-        **kwargs: `name` and `dtype` of the layer.
+        **kwargs: `name` and `dtype` of the layer: the floating-point dtype, or policy,
+            that inputs of integers get.
 
     Call arguments:
         x: Inputs of shape `(B, ...)`, a nested structure of them, or the whole batch

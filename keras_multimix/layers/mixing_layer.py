@@ -14,7 +14,7 @@ from keras_multimix import (
     runtime,
     tracing,
 )
-from keras_multimix.arguments import invalid, resolve_seed
+from keras_multimix.arguments import check_dtype, invalid, resolve_seed
 from keras_multimix.keras_fixes.skip_call import can_skip_keras_call
 from keras_multimix.layers import random_state, shapes
 from keras_multimix.layers.mixture import Mixture
@@ -29,10 +29,11 @@ class MixingLayer(keras.layers.Layer):
 
     Args:
         seed: An integer of 64 bits; None draws one at construction.
-        **kwargs: `name` and `dtype` of the layer.
+        **kwargs: `name` and `dtype` of the layer, a floating-point one.
     """
 
     def __init__(self, *, seed=None, **kwargs):
+        check_dtype(kwargs.get("dtype"))
         super().__init__(autocast=False, **kwargs)
         self.seed = resolve_seed(seed)
         self.random_state = self.add_weight(

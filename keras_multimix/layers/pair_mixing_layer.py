@@ -47,7 +47,7 @@ class PairMixingLayer(MixingLayer):
         keep_batch_size: True mixes the first B // K pairs only (at least one).
         data_format: `"channels_last"` or `"channels_first"`; None takes Keras' setting.
         seed: An integer of 64 bits; None draws one at construction.
-        **kwargs: `name` and `dtype` of the layer.
+        **kwargs: `name` and `dtype` of the layer, a floating-point one.
     """
 
     def __init__(

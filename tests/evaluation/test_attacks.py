@@ -80,15 +80,141 @@ def test_a_random_start_is_the_seeds_on_every_backend():
     assert np.abs(attack(seed=3) - x).max() <= 0.1 + 1e-6
 
 
-def test_confidence_hides_no_gradient():
-    """Of probabilities that round to 1 the logarithms have no gradient."""
-    model, (x, _) = nets.dense("dense softmax"), nets.rows()
-    *below, kernel, bias = model.get_weights()
-    model.set_weights([*below, 40 * kernel, 40 * bias])
-    y = model.predict(x, verbose=0).argmax(axis=1)
-    assert (model.predict(x, verbose=0).max(axis=1) > 1 - 1e-7).any()
-    moved = fgsm(model, x, y, 0.1, clip_range=None, **quiet)
-    assert (np.abs(moved - x) > 0.09).any(axis=1).all()
+ENDINGS = {
+    "logits": lambda scores: scores,
+    "softmax": keras.layers.Softmax(),
+    "softmax, then float32": lambda scores: keras.layers.Activation("linear")(
+        keras.layers.Dropout(0.1)(keras.layers.Activation("softmax")(scores))
+    ),
+    "softmax of keras.ops": keras.ops.softmax,
+    "log-softmax": keras.ops.log_softmax,
+    "sigmoids": keras.layers.Activation("sigmoid"),
+}
+
+
+def one_weight_a_class(weights, ending="softmax", dtype=None):
+    inputs = keras.Input((1,))
+    layer = keras.layers.Dense(len(weights), use_bias=False, dtype=dtype)
+    model = keras.Model(inputs, ENDINGS[ending](layer(inputs)))
+    layer.set_weights([np.array([weights], "float32")])
+    return model
+
+
+ATTACKS = [
+    fgsm,
+    iterative_fgsm,
+    functools.partial(pgd, steps=4, seed=2),
+    functools.partial(pgd, steps=4, random_start=False),
+]
+
+
+@pytest.mark.parametrize(
+    ("attack", "weights"),
+    [
+        *((attack, (40, 10)) for attack in ATTACKS),
+        *((fgsm, weights) for weights in [(60, 0), (60, -60, 3), (10_000, 0)]),
+    ],
+)
+def test_confidence_hides_no_gradient(attack, weights):
+    """Class 0 gains on all others with x: every attack has to go down, to the end."""
+    model = one_weight_a_class(weights)
+    x = np.linspace(0.4, 4, 9, dtype="float32")[:, None]
+    for label, towards in ((0, -0.3), (1, 0.3)):
+        y = np.full(9, label)
+        moved = attack(model, x, y, epsilon=0.3, clip_range=None, **quiet)
+        np.testing.assert_allclose(moved, x + towards, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("ending", "dtype"),
+    [
+        *((ending, None) for ending in ENDINGS),
+        *(("logits", f"mixed_{half}") for half in ("float16", "bfloat16")),
+        *(("softmax", f"mixed_{half}") for half in ("float16", "bfloat16")),
+    ],
+)
+def test_confidence_hides_no_gradient_whatever_the_model_ends_in(ending, dtype):
+    model = one_weight_a_class((60, 0, -3), ending, dtype)
+    x = np.array([[0.5], [2.0]], "float32")
+    moved = fgsm(model, x, np.array([0, 0]), 0.3, clip_range=None, **quiet)
+    np.testing.assert_allclose(moved, x - 0.3, atol=1e-6)
+
+
+def test_probabilities_of_a_model_without_a_graph_serve_until_they_round_to_0():
+    model = nets.Subclassed(one_weight_a_class((60, 0), "logits"))
+    x, y = np.array([[0.4], [1.2]], "float32"), np.array([0, 0])
+    moved = fgsm(model, x, y, 0.3, clip_range=None, **quiet)
+    np.testing.assert_allclose(moved, x - 0.3, atol=1e-6)
+    for label in (0, 1):
+        with pytest.raises(ValueError, match="model that returns logits") as error:
+            fgsm(model, x + 1, y + label, 0.3, clip_range=None, **quiet)
+        helpers.assert_three_parts(error)
+
+
+def test_a_softmax_inside_the_model_stays():
+    inputs, softmax = keras.Input((6,)), keras.layers.Softmax()
+    attention = softmax(keras.layers.Dense(6)(inputs))
+    logits = keras.layers.Dense(4)(attention * inputs)
+    twice = nets.with_weights(keras.Model(inputs, softmax(logits)))
+    x, y = nets.rows()
+    expected = fgsm(keras.Model(inputs, logits), x, y, 0.1, **quiet)
+    np.testing.assert_allclose(fgsm(twice, x, y, 0.1, **quiet), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("ending", ["logits", "dense softmax"])
+def test_labels_may_be_smoothed_but_not_tied(ending):
+    model, (x, y) = nets.dense(ending), nets.rows()
+    smooth = 0.8 * np.eye(4)[y] + 0.05
+    expected = fgsm(model, x, y, 0.1, **quiet)
+    np.testing.assert_array_equal(fgsm(model, x, smooth, 0.1, **quiet), expected)
+    for tied in (np.zeros((20, 4)), np.eye(4)[y] + np.eye(4)[(y + 1) % 4]):
+        with pytest.raises(
+            ValueError, match="of each row above 0|one class for each row"
+        ) as error:
+            fgsm(model, x, tied, 0.1, **quiet)
+        helpers.assert_three_parts(error)
+
+
+@pytest.mark.parametrize("leading", [False, True])
+def test_distances_and_limits_for_each_channel(leading):
+    """Inputs that were normalised move as far as they would have before."""
+    mean, std = np.array([0.5, 0.4, 0.3]), np.array([0.25, 0.2, 0.5])
+    if leading:  # as `keras.layers.Normalization` keeps them
+        mean, std = (each.reshape(1, 1, 1, 3) for each in (mean, std))
+    plain, (x, y) = nets.conv(), nets.rows((6, 6, 3), 7)
+    restored = keras.layers.Rescaling(std.ravel().tolist(), mean.ravel().tolist())
+    model = keras.Sequential([keras.Input((6, 6, 3)), restored, plain])
+    normalised = ((x - mean) / std).astype("float32")
+    limits = ((0 - mean) / std, (1 - mean) / std)
+    for attack in (fgsm, functools.partial(pgd, steps=3, seed=1, step_size=None)):
+        expected = attack(plain, x, y, epsilon=0.1, **quiet)
+        for epsilon in (0.1 / std, helpers.tensors((0.1 / std).astype("float32"))):
+            moved = attack(
+                model, normalised, y, epsilon=epsilon, clip_range=limits, **quiet
+            )
+            moved = moved * std + mean
+            # A gradient of 0 to rounding may have either sign.
+            assert np.mean(np.abs(moved - expected) < 1e-5) > 0.999
+
+
+def test_distances_of_any_shape_that_broadcasts_to_a_row():
+    model, (x, y) = nets.conv(), nets.rows((6, 6, 3), 7)
+    one = fgsm(model, x, y, 1.0, clip_range=None, **quiet) - x
+    rng = np.random.default_rng(0)
+    for shape in ((), (1,), (3,), (6, 1), (6, 1, 1), (6, 6, 3), (1, 6, 1, 3)):
+        epsilon = rng.uniform(0, 0.1, shape)
+        moved = fgsm(model, x, y, epsilon, clip_range=None, **quiet)
+        np.testing.assert_allclose(moved, x + epsilon * np.sign(one), atol=1e-6)
+        moved = pgd(model, x, y, 1.0, 1, epsilon, False, clip_range=(-2, 2), **quiet)
+        np.testing.assert_allclose(moved, x + epsilon * np.sign(one), atol=1e-6)
+
+
+def test_small_steps_of_half_precision_inputs_add_up():
+    model = one_weight_a_class((60, 0))
+    x = np.full((1, 1), 0.9, "float16")
+    moved = iterative_fgsm(model, x, np.array([0]), 4 / 255, steps=100, **quiet)
+    assert moved.dtype == x.dtype
+    np.testing.assert_allclose(moved, x.astype("float64") - 4 / 255, atol=5e-4)
 
 
 def test_a_subclassed_model_of_probabilities():
@@ -213,6 +339,15 @@ X, Y = nets.rows()
         ({"epsilon": -0.1}, "argument `epsilon`"),
         ({"epsilon": "0.1"}, "argument `epsilon`"),
         ({"epsilon": float("nan")}, "argument `epsilon`"),
+        ({"epsilon": True}, "argument `epsilon`"),
+        ({"epsilon": [0.1, [0.2]]}, "argument `epsilon`"),
+        ({"epsilon": np.array([0.1, -0.1, 0.1, 0.1, 0.1, 0.1])}, "argument `epsilon`"),
+        ({"epsilon": np.full(4, 0.1)}, r"broadcasts to a row, \(6,\)"),
+        ({"epsilon": np.full((20, 1), 0.1)}, r"broadcasts to a row, \(6,\)"),
+        ({"clip_range": (np.zeros(5), np.ones(5))}, r"broadcasts to a row, \(6,\)"),
+        ({"clip_range": (np.zeros(6), np.eye(6)[0])}, "argument `clip_range`"),
+        ({"clip_range": (np.zeros(6), np.full(6, 0.5))}, "within `clip_range`"),
+        ({"clip_range": (0, None)}, "argument `clip_range`"),
         ({"clip_range": (1, 0)}, "argument `clip_range`"),
         ({"clip_range": 1}, "argument `clip_range`"),
         ({"x": X * 255}, "within `clip_range`"),

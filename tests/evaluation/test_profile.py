@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 
@@ -67,3 +68,14 @@ def test_bad_input(arguments, message):
     given = {"model": nets.dense(), "x": X, "y": Y, "verbose": False} | arguments
     with pytest.raises(ValueError, match=message):
         interpolation_profile(**given)
+
+
+def test_gradients_of_a_net_that_is_sure_of_itself():
+    """Of (60x, 0) the gradient is 60·(p − t), also where p rounds to 1."""
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(2, use_bias=False)])
+    model.set_weights([np.array([[60.0, 0.0]])])
+    x, y = np.array([[0.4], [1.2]], "float32"), np.array([0, 0])
+    found = interpolation_profile(model, x, y, 1, 2, seed=0, verbose=False)
+    expected = 60 / (1 + np.exp(60 * x[:, 0].astype("float64")))
+    got = np.sort(found["gradient_norm"])[::-1]
+    np.testing.assert_allclose(got, expected, rtol=1e-5)

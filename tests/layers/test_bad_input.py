@@ -2,10 +2,11 @@
 
 import copy
 
+import keras
 import numpy as np
 import pytest
 
-from keras_multimix import CutMix, MixUp, MultiMix
+from keras_multimix import CutMix, MixUp, MultiMix, RandomMix
 from tests import helpers
 
 LAYERS = [MixUp, MultiMix, CutMix]
@@ -24,6 +25,9 @@ X, Y = np.ones((4, 3, 3), "float32"), np.arange(4) % 3
         *(("keep_batch_size", value) for value in (1, "yes", None)),
         *(("mix_labels", value) for value in (1, "yes", None)),
         *(("seed", value) for value in (-1, 1.5, "a", 2**64)),
+        *(("dtype", value) for value in ("uint8", "int32", "int8", "bool", "string")),
+        *(("dtype", value) for value in (np.uint8, "float8_e4m3fn", "complex64", 8)),
+        ("dtype", keras.DTypePolicy("uint8")),
     ],
 )
 def test_arguments(layer_class, name, value):
@@ -31,6 +35,32 @@ def test_arguments(layer_class, name, value):
         layer_class(**{name: value})
     helpers.assert_three_parts(error)
     assert repr(value) in str(error.value)
+
+
+def test_a_dtype_that_a_layer_takes_from_elsewhere(dtype_policy):
+    with pytest.raises(ValueError, match="argument `dtype`") as error:
+        RandomMix([MixUp()], dtype="uint8")
+    helpers.assert_three_parts(error)
+    with pytest.raises(ValueError, match="argument `dtype`"):
+        MixUp.from_config(MixUp().get_config() | {"dtype": "uint8"})
+    dtype_policy("uint8")
+    with pytest.raises(ValueError, match="dtype='uint8' of Keras' global policy"):
+        MixUp()
+
+
+def test_dtypes_of_integer_inputs_and_the_way_back():
+    """Halves between 0 and 255 are 127.5 in any dtype, and round to a whole number."""
+    x, partner = (np.full((2, 4, 4, 3), value, "uint8") for value in (255, 0))
+    x = np.concatenate([x, partner])
+    given = {"partner": np.array([2, 3, 0, 1]), "coefficients": np.full((4, 1), 0.5)}
+    given["coefficients"] = given["coefficients"].astype("float32")
+    for dtype in ("float16", "bfloat16", "float32", "int8_from_float32"):
+        for batch in (x, helpers.tensors(x)):
+            layer = MixUp(dtype=dtype, seed=0)
+            mixed = layer.apply(batch, given)
+            np.testing.assert_array_equal(np.float32(helpers.in_numpy(mixed)), 127.5)
+            back = keras.ops.cast(keras.ops.round(mixed), "uint8")
+            np.testing.assert_array_equal(helpers.in_numpy(back), 128)
 
 
 def ragged():
