@@ -36,6 +36,7 @@ class Batch:
         masks: Labels with spatial axes.
         sample_weight: Weights of the rows.
         pack: Puts four such parts back into the structure that the caller used.
+        kept: What is not averaged, and so in none of the parts; or None.
         parts: The four parts in order.
         part_leaves: The arrays of each, a list of lists.
         input_leaves: The arrays of the inputs.
@@ -46,6 +47,7 @@ class Batch:
     masks: Any
     sample_weight: Any
     pack: Callable | None = None
+    kept: Any = None
 
     def __post_init__(self):
         self.parts = (self.inputs, self.labels, self.masks, self.sample_weight)
@@ -78,40 +80,6 @@ def map_leaves(function, *structures):
         return function(*structures)
     return tree.map_structure(
         lambda *leaves: None if leaves[0] is None else function(*leaves), *structures
-    )
-
-
-def spread(values, structure, what):
-    """Returns one value for each leaf of a structure.
-
-    Args:
-        values: A value for all leaves; or a dict, list or tuple that has some of the
-            structure's keys or all of its places. What it leaves out is None.
-        structure: A nested structure.
-        what: What `values` is, for the error.
-
-    Raises:
-        ValueError: If it has keys or places that the structure has not.
-    """
-    if isinstance(values, dict) and isinstance(structure, dict):
-        unknown = [key for key in values if key not in structure]
-        if not unknown:
-            each = {key: values.get(key) for key in structure}
-            return {key: spread(each[key], structure[key], what) for key in structure}
-    elif isinstance(values, (list, tuple)) and isinstance(structure, (list, tuple)):
-        if len(values) == len(structure):
-            pairs = zip(values, structure, strict=True)
-            each = [spread(value, part, what) for value, part in pairs]
-            named = hasattr(structure, "_fields")
-            return type(structure)(*each) if named else type(structure)(each)
-    elif not isinstance(values, (dict, list, tuple)):
-        return tree.map_structure(lambda leaf: values, structure)
-    keys = f" with keys from {list(structure)}" if isinstance(structure, dict) else ""
-    raise invalid(
-        what,
-        expected=f"one value, or a structure like the batch's{keys}",
-        received=f"{values!r:.100}",
-        fix="name the parts as the batch names them",
     )
 
 
@@ -260,12 +228,19 @@ def check_batch(batch, inputs_stay=False):
                 f"{tuple(leaf.shape)}, which look like token or category ids",
                 fix="mix after the embedding layer, "
                 '`MixupModel(..., mix_at=["name of the embedding layer"])`; if they '
-                "are quantities, cast them to float32",
+                "are quantities, cast them to float32; if they are lengths or names "
+                'beside other inputs, leave them out, `unmixed={"lengths": "max"}`',
             )
     _check_rows(batch)
+    if batch.kept is not None:
+        rows = batch.input_leaves[0].shape[0]
+        for leaf in leaves_of(list(batch.kept[:2])):
+            _check_array("parts that are not mixed", leaf, strings=True)
+            _check_rows_of("parts that are not mixed", leaf, rows)
 
 
 _PART_NAMES = ("inputs", "labels", "segmentation masks", "sample weights")
+_STRINGS = ("string", "<U", "|S")  # TensorFlow's and NumPy's
 _ID_DTYPES = ("int32", "int64", "uint32", "uint64")
 
 
@@ -313,7 +288,7 @@ def _check_array(name, leaf, strings=False):
             fix="fill it first, `array.filled(value)`",
         )
     dtype = dtype_of(leaf)
-    taken = ("float", "int", "bool", "complex", *(["string"] if strings else []))
+    taken = ("float", "int", "bool", "complex", *(_STRINGS if strings else ()))
     if not any(word in dtype for word in taken):
         raise invalid(
             name,
@@ -341,11 +316,15 @@ def _check_rows(batch):
     rows = batch.input_leaves[0].shape[0]
     for name, leaves in zip(_PART_NAMES, batch.part_leaves, strict=True):
         for leaf in leaves:
-            if None not in (rows, leaf.shape[0]) and leaf.shape[0] != rows:
-                raise invalid(
-                    name,
-                    expected=f"as many rows as the inputs have, {rows}",
-                    received=f"{leaf.shape[0]} rows, shape {tuple(leaf.shape)}",
-                    fix="pass parts of one batch, with the batch along axis 0 "
-                    "(in tf.data, mix after `.batch(…)`)",
-                )
+            _check_rows_of(name, leaf, rows)
+
+
+def _check_rows_of(name, leaf, rows):
+    if None not in (rows, leaf.shape[0]) and leaf.shape[0] != rows:
+        raise invalid(
+            name,
+            expected=f"as many rows as the inputs have, {rows}",
+            received=f"{leaf.shape[0]} rows, shape {tuple(leaf.shape)}",
+            fix="pass parts of one batch, with the batch along axis 0 "
+            "(in tf.data, mix after `.batch(…)`)",
+        )

@@ -4,10 +4,44 @@ import functools
 
 from keras import tree
 
-from keras_multimix.arguments import check_count
-from keras_multimix.batches import map_leaves, spread
+from keras_multimix.arguments import check_count, invalid
+from keras_multimix.batches import map_leaves
 
 MAX_CLASSES = 2**31 - 1  # class indices are 32-bit integers
+
+
+def spread(values, structure, what):
+    """Returns one value for each leaf of a structure.
+
+    Args:
+        values: A value for all leaves; or a dict, list or tuple that has some of the
+            structure's keys or all of its places. What it leaves out is None.
+        structure: A nested structure.
+        what: What `values` is, for the error.
+
+    Raises:
+        ValueError: If it has keys or places that the structure has not.
+    """
+    if isinstance(values, dict) and isinstance(structure, dict):
+        unknown = [key for key in values if key not in structure]
+        if not unknown:
+            each = {key: values.get(key) for key in structure}
+            return {key: spread(each[key], structure[key], what) for key in structure}
+    elif isinstance(values, (list, tuple)) and isinstance(structure, (list, tuple)):
+        if len(values) == len(structure):
+            pairs = zip(values, structure, strict=True)
+            each = [spread(value, part, what) for value, part in pairs]
+            named = hasattr(structure, "_fields")
+            return type(structure)(*each) if named else type(structure)(each)
+    elif not isinstance(values, (dict, list, tuple)):
+        return tree.map_structure(lambda leaf: values, structure)
+    keys = f" with keys from {list(structure)}" if isinstance(structure, dict) else ""
+    raise invalid(
+        what,
+        expected=f"one value, or a structure like the batch's{keys}",
+        received=f"{values!r:.100}",
+        fix="name the parts as the batch names them",
+    )
 
 
 def check_num_classes(num_classes):

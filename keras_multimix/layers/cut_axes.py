@@ -1,5 +1,8 @@
 """Along which axes of inputs, labels and weights boxes are cut."""
 
+_COLOURS = (1, 3)
+_LEAST_PIXELS = 8
+
 
 def of_input(shape, axes, first):
     """Returns the axes of an input along which boxes are cut, or None.
@@ -22,15 +25,15 @@ def of_input(shape, axes, first):
     return (rank - 2, rank - 1) if first else (rank - 3, rank - 2)
 
 
-def of_label(shape, image, axes, first):
+def of_label(shape, images, axes, first):
     """Returns the axes of a label or weight along which it is cut, or None.
 
-    A label is cut if it has the places of the images: all of them, or only those along
+    A label is cut if it has the places of an input: all of them, or only those along
     which boxes are cut, with or without an axis of classes or channels.
 
     Args:
         shape: Of the label, the batch axis first.
-        image: The shape of the first input.
+        images: The shapes of the inputs.
         axes: As for `of_input`.
         first: As for `of_input`.
 
@@ -38,31 +41,46 @@ def of_label(shape, image, axes, first):
         The axes, and whether the label has an axis of classes or channels; twice None
         for a label that follows the share of the pixels.
     """
+    sure = [_of_label(shape, image, axes, first) for image in images]
+    for found in sure:
+        if found is not None:
+            return found
+    # Labels of as many axes as a mask are masks; if their sizes differ, it is an error.
+    rank = len(images[0])
+    if axes is None and rank >= 3 and len(shape) == max(rank, 4):
+        start = 2 if first and rank >= 4 else 1
+        last = len(shape) - 1 if start == 1 else len(shape)
+        return (last - 2, last - 1), True
+    return None, None
+
+
+def _of_label(shape, image, axes, first):
     cut, rank = of_input(image, axes, first), len(image)
+    if cut is None:
+        return None
     channel = _channel(rank, cut, axes, first)
-    if cut is None or channel in cut or rank < 3:
-        return None, None
     everywhere = [axis for axis in range(1, rank) if axis != channel]
-    for places in (everywhere, list(cut)):
+    choices = [everywhere, list(cut)]
+    if channel in cut:  # then only what has exactly these places is sure to be a mask
+        choices = [list(cut)] if len(cut) > 1 else []
+    for places in choices:
         sizes = [image[axis] for axis in places]
         along = [places.index(axis) for axis in cut]
         if len(shape) == len(places) + 1 and _same(shape[1:], sizes):
             return tuple(1 + place for place in along), False
         if len(shape) == len(places) + 2:
             start = 2 if first and rank >= 4 else 1
-            found = tuple(start + place for place in along)
-            # Labels of four axes are masks; if their sizes differ, that is an error.
-            mask = axes is None and places is everywhere
-            if mask or _same(shape[start : start + len(places)], sizes):
-                return found, True
-    return None, None
+            if _same(shape[start : start + len(places)], sizes):
+                return tuple(start + place for place in along), True
+    return None
 
 
 def _channel(rank, cut, axes, first):
+    """Returns the axis of an input that holds its channels, or None."""
     if rank >= 4:
         return 1 if first else rank - 1
     # Of three axes the last are frequencies or pixels, unless the caller chose axes.
-    return rank - 1 if axes is not None and rank - 1 not in (cut or ()) else None
+    return rank - 1 if axes is not None and rank == 3 and rank - 1 not in cut else None
 
 
 def _same(sizes, others):
@@ -72,12 +90,31 @@ def _same(sizes, others):
 
 
 def fits_only_other_layout(shape, first):
-    """Whether an input has its channels where the layout has pixels.
+    """Whether an input looks like an image of the other layout.
 
-    Its axis for channels is longer than any number of colours, and the one where the
-    other layout has channels is not.
+    That has one or three channels there and pixels at the other end. Feature maps of
+    one or three rows are told from images of one or three channels by their sides:
+    an image of one colour is not more than twice as long as wide.
     """
-    if len(shape) < 4 or None in (shape[1], shape[-1]):
+    if len(shape) < 4:
         return False
-    own, other = (shape[1], shape[-1]) if first else (shape[-1], shape[1])
-    return own > 4 >= other
+    pixels = shape[1:-1] if first else shape[2:]
+    colours, own = (shape[-1], shape[1]) if first else (shape[1], shape[-1])
+    if colours not in _COLOURS or own in _COLOURS:
+        return False
+    known = [size for size in pixels[-2:] if size is not None]
+    if any(size < _LEAST_PIXELS for size in known):
+        return False
+    return colours == 3 or len(known) < 2 or max(known) <= 2 * min(known)
+
+
+def layouts_of(model):
+    """Returns the layouts of a model's layers for images, a set of `data_format`s."""
+    found = set()
+    for layer in getattr(model, "layers", []):
+        found |= layouts_of(layer)
+        specs = getattr(layer, "input_spec", None)
+        axes = getattr(specs, "ndim", None) or getattr(specs, "min_ndim", None) or 0
+        if axes >= 4 and getattr(layer, "data_format", None):
+            found.add(layer.data_format)
+    return found

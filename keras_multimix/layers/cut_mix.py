@@ -1,6 +1,7 @@
 """CutMix: a box of the partner pasted into each row."""
 
 import math
+import numbers
 
 import keras
 
@@ -82,17 +83,20 @@ class CutMix(PairMixingLayer):
             self._check_layout(batch)
         _, label_leaves, masks, weights = batch.part_leaves
         axes = [self._input_axes(leaf) for leaf in mixed.input_leaves]
-        axes += [self._mask_axes(leaf, mixed) for leaf in masks]
+        axes += [self._label_axes(leaf, batch, is_weight=True)[0] for leaf in masks]
         leaves = mixed.input_leaves + masks
+        for leaf in label_leaves:
+            self._check_label(leaf, batch)
         for leaf in label_leaves + weights:
             # What is no mask follows the share of the pixels, whatever its shape.
             is_weight = any(leaf is each for each in weights)
-            if not is_weight and self._may_be_steps_or_scores(leaf, mixed):
-                raise _steps_or_scores(leaf)
-            found, _ = self._label_axes(leaf, mixed, is_weight)
+            found, _ = self._label_axes(leaf, batch, is_weight)
             if found is not None:
                 leaves.append(leaf)
                 axes.append(found)
+            elif is_weight and any(size != 1 for size in leaf.shape[1:]):
+                if len(leaves) > len(mixed.input_leaves):  # beside masks
+                    raise self._unlike(leaf, None)
         sizes = [
             None if found is None else tuple(leaf.shape[axis] for axis in found)
             for leaf, found in zip(leaves, axes, strict=True)
@@ -106,7 +110,7 @@ class CutMix(PairMixingLayer):
         found, has_channel = self._label_axes(leaf, batch, is_weight)
         steps = found is not None and len(leaf.shape) == 2 and not has_channel
         if steps and not is_weight and not batches.is_integer(leaf):
-            places = label_kinds.places_of(batch.inputs, self.image_format)
+            places = label_kinds.places_of(batch.inputs, self.data_format)
             if not label_kinds.are_classes(leaf, num_classes, places):
                 return None
         return found
@@ -143,8 +147,9 @@ class CutMix(PairMixingLayer):
             start = randomness.uniforms(words[stream], ops) * places
             # The product can round up to the number of places itself.
             starts.append(ops.minimum(ops.cast(start, "int32"), pixels - side))
-        area = ops.cast(math.prod(sides[1:], start=sides[0]), "float32")
-        whole = ops.cast(math.prod(size[1:], start=size[0]), "float32")
+        # In whole numbers as long as these stay far below 2 ** 31.
+        area = _product(sides[:2], ops) * _product(sides[2:], ops)
+        whole = _product(size[:2], ops) * _product(size[2:], ops)
         boxes = [part[..., None] for part in (*starts, *sides)]
         return {
             "coefficients": 1.0 - area / whole,
@@ -170,6 +175,11 @@ class CutMix(PairMixingLayer):
     # Inside ---------------------------------------------------------------------
 
     @property
+    def reads_layout(self):
+        """Whether it matters where images have their channels."""
+        return self.axes is None
+
+    @property
     def _num_axes(self):
         return 2 if self.axes is None else len(self.axes)
 
@@ -179,51 +189,58 @@ class CutMix(PairMixingLayer):
 
     @property
     def _channels_first(self):
-        return self.image_format == "channels_first"
+        return self.data_format == "channels_first"
 
     def _input_axes(self, leaf):
         return cut_axes.of_input(tuple(leaf.shape), self.axes, self._channels_first)
 
     def _label_axes(self, leaf, batch, is_weight=False):
         """Returns the axes along which a label is cut, and whether it has channels."""
-        image = tuple(batch.input_leaves[0].shape)
+        images = [tuple(each.shape) for each in batch.input_leaves]
         shape, first = tuple(leaf.shape), self._channels_first
-        found, has_channel = cut_axes.of_label(shape, image, self.axes, first)
+        found, has_channel = cut_axes.of_label(shape, images, self.axes, first)
         if found is not None and not (has_channel or is_weight):
             # Where a last axis of 1 holds the class, it is no width.
-            places = label_kinds.places_of(batch.inputs, self.image_format)
+            places = label_kinds.places_of(batch.inputs, self.data_format)
             if batches.is_integer(leaf) and len(shape) == len(
                 label_kinds.encoded_shape(leaf, None, places)
             ):
                 return None, None
         return found, has_channel
 
-    def _mask_axes(self, leaf, batch):
-        return self._label_axes(leaf, batch, is_weight=True)[0]
-
-    def _may_be_steps_or_scores(self, leaf, batch):
-        if batches.is_integer(leaf) or self.num_classes is not None:
-            return False
-        found, _ = self._label_axes(leaf, batch)
-        return found is not None and len(leaf.shape) == 2
+    def _check_label(self, leaf, batch):
+        found, has_channel = self._label_axes(leaf, batch)
+        if found is not None:
+            floats = not batches.is_integer(leaf) and self.num_classes is None
+            if floats and len(leaf.shape) == 2:
+                raise _steps_or_scores(leaf)
+            return
+        images = [tuple(each.shape) for each in batch.input_leaves]
+        shape, first = tuple(leaf.shape), self._channels_first
+        if self.axes is None and len(shape) >= 3 and max(map(len, images)) >= 4:
+            other, has_channel = cut_axes.of_label(shape, images, None, not first)
+            if other is not None and not has_channel:
+                raise self._of_other_layout(leaf, "a mask")
 
     def _check_layout(self, batch):
-        if self.data_format is not None or self.axes is not None:
+        if self.format_is_given or self.axes is not None:
             return
+        for leaf in batch.input_leaves:
+            shape = tuple(leaf.shape)
+            if cut_axes.fits_only_other_layout(shape, self._channels_first):
+                raise self._of_other_layout(leaf, "an image")
+
+    def _of_other_layout(self, leaf, what):
         own, other = "channels_last", "channels_first"
         if self._channels_first:
             own, other = other, own
-        for leaf in batch.input_leaves:
-            if cut_axes.fits_only_other_layout(
-                tuple(leaf.shape), own != "channels_last"
-            ):
-                raise invalid(
-                    "batch for CutMix",
-                    expected=f"images with `{own}`, as Keras' setting says",
-                    received=f"shape {tuple(leaf.shape)}, which looks like `{other}`",
-                    fix=f'pass `data_format="{other}"` to the layer, or "{own}" if the '
-                    "images have it",
-                )
+        return invalid(
+            "batch for CutMix",
+            expected=f"images and masks with `data_format={own!r}`",
+            received=f"shape {tuple(leaf.shape)}, which fits {what} of {other!r} only",
+            fix=f'pass `data_format="{other}"` to the layer, or "{own}" if the images '
+            "have it",
+        )
 
     def _unlike(self, leaf, size):
         if self.axes is not None:
@@ -242,11 +259,18 @@ class CutMix(PairMixingLayer):
         )
 
 
+def _product(sizes, ops):
+    return ops.cast(math.prod(sizes), "float32") if sizes else 1.0
+
+
 def _check_axes(axes):
     if axes is None:
         return None
     given = axes if isinstance(axes, (list, tuple)) else ()
-    whole = [isinstance(axis, int) and not isinstance(axis, bool) for axis in given]
+    whole = [
+        isinstance(axis, numbers.Integral) and not isinstance(axis, bool)
+        for axis in given
+    ]
     if not 1 <= len(given) <= len(_STREAMS) or not all(whole) or 0 in given:
         raise invalid(
             "argument `axes`",
@@ -261,7 +285,7 @@ def _check_axes(axes):
             received=f"axes={axes!r:.80}",
             fix="name each axis once",
         )
-    return tuple(given)
+    return tuple(map(int, given))
 
 
 def _steps_or_scores(leaf):

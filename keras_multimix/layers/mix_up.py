@@ -45,6 +45,10 @@ class MixUp(PairMixingLayer):
         data_format: Where images have their channels, and so their one-hot masks their
             classes: `"channels_last"`, `"channels_first"`, or None for the setting of
             `keras.config`. Tensors of 3 axes or fewer have channels last.
+        unmixed: Inputs and labels that are not averaged, by their keys, or by their
+            numbers in a list of inputs. A list takes of inputs the larger of both, as
+            for the lengths of padded rows, and of labels the row's own. A dict gives
+            each a rule, `{"lengths": "max", "speaker": "own"}`.
         seed: An integer of up to 64 bits: the same partners and coefficients on every
             backend. None draws one when the layer is made.
         **kwargs: `name` and `dtype` of the layer: the floating-point dtype, or policy,

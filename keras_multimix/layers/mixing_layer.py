@@ -13,6 +13,7 @@ from keras_multimix import (
     namespaces,
     runtime,
     tracing,
+    unmixed,
 )
 from keras_multimix.arguments import check_dtype, invalid, resolve_seed
 from keras_multimix.keras_fixes.skip_call import can_skip_keras_call
@@ -24,8 +25,9 @@ from keras_multimix.layers.transformations import check_transformation
 class MixingLayer(keras.layers.Layer):
     """Base class of the layers that mix each row of a batch with a partner.
 
-    A subclass sets `num_interpolations`, `num_classes`, `mix_labels`, `data_format`
-    and `keep_batch_size`, and says how to draw and mix in the methods at the end.
+    A subclass sets `num_interpolations`, `num_classes`, `mix_labels`, `data_format`,
+    `unmixed` and `keep_batch_size`, and says how to draw and mix in the methods at the
+    end.
 
     Args:
         seed: An integer of 64 bits; None draws one at construction.
@@ -62,7 +64,7 @@ class MixingLayer(keras.layers.Layer):
                 model that holds the layer is doing.
             step: The number of the draw; None counts the layer's calls.
         """
-        batch = batches.split(x, y, sample_weight)
+        batch = self._split(x, y, sample_weight)
         # Refused here, before Keras turns lists into tensors or traces anything.
         if training is not False:
             self._validate(batch)
@@ -78,7 +80,7 @@ class MixingLayer(keras.layers.Layer):
 
     def call(self, x, y=None, sample_weight=None, training=True, step=None):
         """Mixes a batch that has been checked; `__call__` has the arguments."""
-        batch = batches.split(x, y, sample_weight)
+        batch = self._split(x, y, sample_weight)
         if not training:
             return batch.pack(*batch.parts)
         ops = self._namespace(batch.leaves, step)
@@ -104,7 +106,7 @@ class MixingLayer(keras.layers.Layer):
         Raises:
             ValueError: If either batch cannot be mixed or their shapes differ.
         """
-        batch, partners = batches.split(data), batches.split(partner_data)
+        batch, partners = self._split(data), self._split(partner_data)
         if not training:
             return data
         self._validate(batch)
@@ -131,7 +133,7 @@ class MixingLayer(keras.layers.Layer):
         """
         if not training:
             return None
-        batch = batches.split(data)
+        batch = self._split(data)
         batches.check_batch(batch)
         # Integer labels need `num_classes` only where they are mixed.
         self.check(batch, batch)
@@ -159,7 +161,7 @@ class MixingLayer(keras.layers.Layer):
         """
         if transformation is None:
             return data
-        batch = batches.split(data)
+        batch = self._split(data)
         self._validate(batch)
         num_rows = batch.input_leaves[0].shape[0]
         check_transformation(transformation, self.transformation_shapes(num_rows))
@@ -186,7 +188,7 @@ class MixingLayer(keras.layers.Layer):
         Raises:
             ValueError: If what is to be mixed cannot be mixed.
         """
-        batch = batches.of_model(data)
+        batch = unmixed.set_aside(batches.of_model(data), self.unmixed)
         batches.check_batch(batch, inputs_stay=features is not None)
         mixed = batch
         if features is not None:
@@ -195,8 +197,9 @@ class MixingLayer(keras.layers.Layer):
         self.check(batch, mixed)
         if self.mix_labels == "union":
             label_checks.check_union(batch.labels)
-        partners = None if partner_data is None else batches.of_model(partner_data)
-        if partners is not None:
+        partners = None
+        if partner_data is not None:
+            partners = unmixed.set_aside(batches.of_model(partner_data), self.unmixed)
             shapes.check_same_shapes(batch, partners)
         drawn = self._draw(batch, mixed, None, keras_ops)
         return Mixture(
@@ -209,10 +212,7 @@ class MixingLayer(keras.layers.Layer):
 
     # What a subclass says ----------------------------------------------------
 
-    @property
-    def image_format(self):
-        """Where images have their channels, as the caller or Keras' setting says."""
-        return self.data_format or keras.config.image_data_format()
+    reads_layout = False  # whether it matters where images have their channels
 
     def check(self, batch, mixed):
         """Refuses a `Batch` that this way of mixing cannot take.
@@ -258,6 +258,9 @@ class MixingLayer(keras.layers.Layer):
 
     # Inside -------------------------------------------------------------------
 
+    def _split(self, *args):
+        return unmixed.set_aside(batches.split(*args), self.unmixed)
+
     def _mixture(self, batch, step, ops, partners=None):
         random_state.check_step(step, self._home)
         drawn = self._draw(batch, batch, step, ops)
@@ -280,7 +283,7 @@ class MixingLayer(keras.layers.Layer):
 
     def _validate(self, batch):
         batches.check_batch(batch)
-        places = label_kinds.places_of(batch.inputs, self.image_format)
+        places = label_kinds.places_of(batch.inputs, self.data_format)
         label_checks.check(batch, self.num_classes, places)
         self.check(batch, batch)
 
@@ -290,7 +293,7 @@ class MixingLayer(keras.layers.Layer):
         self, x, y=None, sample_weight=None, training=True, step=None
     ):
         """Returns the symbolic mixed batch, without drawing anything."""
-        batch = batches.split(x, y, sample_weight)
+        batch = self._split(x, y, sample_weight)
         if training is False:
             return batch.pack(*batch.parts)
         return self.output_spec(batch)

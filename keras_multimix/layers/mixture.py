@@ -1,6 +1,7 @@
 """One draw for one batch: what a layer returns, and what a model trains on."""
 
 import copy
+import dataclasses
 import functools
 
 from keras_multimix import (
@@ -11,10 +12,12 @@ from keras_multimix import (
     mixing,
     namespaces,
     runtime,
+    unmixed,
 )
 from keras_multimix.batches import map_leaves
 from keras_multimix.labels import LabelPairs
 from keras_multimix.layers.shapes import num_pairs
+from keras_multimix.layers.transformations import part_of
 from keras_multimix.mixing import Partners
 from keras_multimix.pairing.fixed import Given
 
@@ -71,17 +74,8 @@ class Mixture:
         if count == 1:
             return self
 
-        def of_part(entry):
-            if len(entry.shape) < 2:  # no axis of the K interpolations
-                return entry
-            rows, total, *sizes = self._ops.shape(entry)
-            split = self._ops.reshape(entry, (rows, count, total // count, *sizes))
-            return self._ops.take(split, number, axis=1)
-
         part = copy.copy(self)
-        part._transformation = {
-            key: of_part(entry) for key, entry in self._transformation.items()
-        }
+        part._transformation = part_of(self._transformation, number, count, self._ops)
         return part
 
     def batch(self):
@@ -100,8 +94,14 @@ class Mixture:
         structures = structures[: 1 if partner_structure is None else 2]
 
         def mix(layer):
-            mix_input = functools.partial(self._mix_input, layer, self._locator(layer))
-            return map_leaves(mix_input, *structures)
+            locate, rules = self._locator(layer), layer.unmixed
+            mix_input = functools.partial(self._mix_input, layer, locate)
+            if rules is None or self._features is not None:
+                return map_leaves(mix_input, *structures)
+            parts = [unmixed.take_out(each, rules) for each in structures]
+            rest, kept = zip(*parts, strict=True)
+            kept = unmixed.mix(kept, rules, locate, self._num_interpolations, self._ops)
+            return unmixed.put_back(structure, map_leaves(mix_input, *rest), kept)
 
         return self._by_layer(mix)
 
@@ -155,7 +155,15 @@ class Mixture:
             map_leaves(mix_input, *(each.inputs for each in both)),
             *mixed_labels,
             map_leaves(mix_weight, *(each.sample_weight for each in both)),
+            **self._kept_by(layer, both, locate),
         )
+
+    def _kept_by(self, layer, both, locate):
+        if self._batch.kept is None:
+            return {}
+        times, ops = self._num_interpolations, self._ops
+        kept = unmixed.mix_batches(both, layer.unmixed, locate, times, ops)
+        return {"kept": kept}
 
     def _mix_input(self, layer, locate, leaf, partner_leaf=None):
         own, partners = locate(leaf, partner_leaf)
@@ -167,16 +175,11 @@ class Mixture:
     def _mix_label(self, layer, locate, weights, num_classes, *leaves):
         """Mixes labels.
 
-        Args:
-            layer: The layer that mixes.
-            locate: What `_locator` returned for it.
-            weights: The coefficients of labels, `(B, K)`.
-            num_classes: How many classes the labels have, or None.
-            *leaves: The labels, the partners' labels if these came in a batch of
-                their own, and the sample weights of either, which may be None.
+        The leaves are the labels, the partners' labels if these came in a batch of
+        their own, and the sample weights of either, which may be None.
         """
         ops, half = self._ops, len(leaves) // 2
-        places = label_kinds.places_of(self._batch.inputs, layer.image_format)
+        places = label_kinds.places_of(self._batch.inputs, layer.data_format)
         encode = functools.partial(
             label_kinds.encode,
             num_classes=num_classes,
@@ -225,7 +228,7 @@ class Mixture:
     def _pairs_by(self, layer):
         batch, partners = self._batch, self._partners
         if self._features is not None:
-            batch = batches.Batch(self._features, *batch.parts[1:], batch.pack)
+            batch = dataclasses.replace(batch, inputs=self._features)
         times, ops = self._num_interpolations, self._ops
         weights = self._label_coefficients(layer)
 
@@ -270,6 +273,11 @@ class Mixture:
                 label_parts.sample_weights_of(counting)[0],
                 label_parts.sample_weights_of(counting_partner)[0],
             )
+        if batch.kept is not None:
+            both = [batch] if partners is None else [batch, partners]
+            kept = self._kept_by(layer, both, self._locator(layer))["kept"][1]
+            whole = batch.kept.whole_labels
+            own, partner = (unmixed.put_back(whole, y, kept) for y in (own, partner))
         return LabelPairs(
             own=own,
             partner=partner,

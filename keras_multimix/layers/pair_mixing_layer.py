@@ -12,6 +12,7 @@ from keras_multimix import (
     tracing,
 )
 from keras_multimix import pairing as pairings
+from keras_multimix import unmixed as unmixed_parts
 from keras_multimix.arguments import (
     check_alpha,
     check_choice,
@@ -23,7 +24,7 @@ from keras_multimix.layers.mixing_layer import MixingLayer
 from keras_multimix.pairing.fixed import Itself
 
 _ITSELF = Itself()
-_DATA_FORMATS = ("channels_last", "channels_first")
+DATA_FORMATS = ("channels_last", "channels_first")
 # In what a layer has drawn, where partners are still to be chosen from the batch.
 _WORDS = "words of the pairing"
 
@@ -46,6 +47,8 @@ class PairMixingLayer(MixingLayer):
             dict or list like the labels.
         keep_batch_size: True mixes the first B // K pairs only (at least one).
         data_format: `"channels_last"` or `"channels_first"`; None takes Keras' setting.
+        unmixed: Names of inputs and labels that are not averaged, or a dict of these
+            and their rules.
         seed: An integer of 64 bits; None draws one at construction.
         **kwargs: `name` and `dtype` of the layer, a floating-point one.
     """
@@ -61,6 +64,7 @@ class PairMixingLayer(MixingLayer):
         num_classes=None,
         keep_batch_size=False,
         data_format=None,
+        unmixed=None,
         seed=None,
         **kwargs,
     ):
@@ -82,8 +86,10 @@ class PairMixingLayer(MixingLayer):
         self.mix_labels = mix_labels
         self.num_classes = label_parts.check_num_classes(num_classes)
         if data_format is not None:
-            check_choice("data_format", data_format, _DATA_FORMATS)
-        self.data_format = data_format
+            check_choice("data_format", data_format, DATA_FORMATS)
+        self.format_is_given = data_format is not None
+        self.data_format = data_format or keras.config.image_data_format()
+        self.unmixed = unmixed_parts.check(unmixed)
         check_flag("keep_batch_size", keep_batch_size)
         self.keep_batch_size = keep_batch_size
 
@@ -313,6 +319,7 @@ class PairMixingLayer(MixingLayer):
             "mix_labels": self.mix_labels,
             "num_classes": self.num_classes,
             "data_format": self.data_format,
+            "unmixed": self.unmixed,
             "keep_batch_size": self.keep_batch_size,
         }
 

@@ -8,12 +8,12 @@ import keras
 import numpy as np
 
 from keras_multimix import namespaces, randomness, tracing
-from keras_multimix.arguments import invalid
+from keras_multimix.arguments import check_choice, invalid
 from keras_multimix.layers import random_state, shapes
 from keras_multimix.layers.draws_ahead import DrawsAhead
 from keras_multimix.layers.mix_up import MixUp
 from keras_multimix.layers.mixing_layer import MixingLayer
-from keras_multimix.layers.pair_mixing_layer import PairMixingLayer
+from keras_multimix.layers.pair_mixing_layer import DATA_FORMATS, PairMixingLayer
 
 _ALONE = -1  # the choice of a batch that is left alone
 
@@ -24,13 +24,13 @@ class RandomMix(MixingLayer):
 
     Args:
         layers: A list of `MixUp`, `MultiMix` and `CutMix` layers of the same
-            `num_interpolations`, `num_classes`, `keep_batch_size`, `data_format` and
-            dtype.
+            `num_interpolations`, `num_classes`, `keep_batch_size`, `data_format`,
+            `unmixed` and dtype.
         probabilities: How likely each of them is. If they sum to less than 1, a batch
             is left alone with the rest of the probability: its rows are repeated K
             times, and integer labels become one-hot all the same. None: all equally.
-        data_format: `"channels_last"` or `"channels_first"`, for all layers; None takes
-            theirs.
+        data_format: `"channels_last"` or `"channels_first"`, which the layers take
+            that have none of their own; None takes theirs.
         seed: An integer of up to 64 bits for the choice. The layers draw from their
             own seeds: at step i, what they draw when they are called with `step=i`.
         **kwargs: `name` of the layer.
@@ -63,7 +63,7 @@ class RandomMix(MixingLayer):
     def __init__(
         self, layers, probabilities=None, *, data_format=None, seed=None, **kwargs
     ):
-        layers = _with_format(_check_layers(layers), data_format)
+        layers = _check_layers(_of_one_format(layers, data_format))
         probabilities = _check_probabilities(probabilities, len(layers))
         super().__init__(seed=seed, **kwargs)
         self.layers = layers
@@ -72,6 +72,7 @@ class RandomMix(MixingLayer):
         self.num_classes = layers[0].num_classes
         self.keep_batch_size = layers[0].keep_batch_size
         self.data_format = layers[0].data_format
+        self.unmixed = layers[0].unmixed
         # Layers may differ in this: one strict about labels makes all of them so.
         unions = [layer for layer in layers if layer.mix_labels == "union"]
         self.mix_labels = "union" if unions else layers[0].mix_labels
@@ -114,6 +115,16 @@ class RandomMix(MixingLayer):
         alone = number >= len(self.layers)
         choice = draw_ops.cast(draw_ops.where(alone, _ALONE, number), "int32")
         return drawn | {"choice": tracing.convert_to(choice, ops)}
+
+    @property
+    def format_is_given(self):
+        """Whether the caller has said where images have their channels."""
+        return any(layer.format_is_given for layer in self.layers)
+
+    @property
+    def reads_layout(self):
+        """Whether it matters where images have their channels."""
+        return any(layer.reads_layout for layer in self.layers)
 
     @property
     def shares_coefficients(self):
@@ -191,7 +202,6 @@ class RandomMix(MixingLayer):
 
 
 def _check_layers(layers):
-    layers = list(layers) if isinstance(layers, (list, tuple)) else []
     if not layers or not all(isinstance(each, PairMixingLayer) for each in layers):
         raise invalid(
             "argument `layers`",
@@ -204,6 +214,7 @@ def _check_layers(layers):
         "num_classes",
         "keep_batch_size",
         "data_format",
+        "unmixed",
         "dtype",
     ):
         values = [getattr(layer, name) for layer in layers]
@@ -215,11 +226,6 @@ def _check_layers(layers):
                 received=f"{values}",
                 fix=f"give all of them the same `{name}`",
             )
-    return layers
-
-
-def _with_format(layers, data_format):
-    """Returns the layers, or copies of them with another `data_format`."""
     boxes = {layer.transformation_shapes(1).get("boxes") for layer in layers} - {None}
     if len(boxes) > 1:
         raise invalid(
@@ -228,19 +234,27 @@ def _with_format(layers, data_format):
             received=f"{[getattr(layer, 'axes', None) for layer in layers]}",
             fix="give all of them the same number of `axes`",
         )
-    if data_format is None or data_format == layers[0].data_format:
-        return layers
-    if layers[0].data_format is not None:
+    return layers
+
+
+def _of_one_format(layers, data_format):
+    """Gives layers without a `data_format` of their own the one of the others."""
+    layers = list(layers) if isinstance(layers, (list, tuple)) else []
+    known = [each for each in layers if isinstance(each, PairMixingLayer)]
+    given = {each.data_format for each in known if each.format_is_given}
+    if data_format is not None:
+        check_choice("data_format", data_format, DATA_FORMATS)
+        given.add(data_format)
+    if len(given) > 1:
         raise invalid(
             "argument `data_format`",
-            expected=f"that of the layers, {layers[0].data_format!r}, or None",
-            received=f"data_format={data_format!r:.40}",
+            expected="one for all layers",
+            received=f"{sorted(given)}",
             fix="set it here or in the layers",
         )
-    return [
-        type(layer).from_config(layer.get_config() | {"data_format": data_format})
-        for layer in layers
-    ]
+    for layer in known if given else ():
+        (layer.data_format,), layer.format_is_given = given, True
+    return layers
 
 
 def _check_probabilities(probabilities, count):

@@ -45,7 +45,7 @@ def output_spec(layer, batch):
         whole = "int" in dtype or dtype == "bool"
         return spec(leaf, leaf.shape[1:], layer.compute_dtype if whole else dtype)
 
-    places = label_kinds.places_of(batch.inputs, layer.image_format)
+    places = label_kinds.places_of(batch.inputs, layer.data_format)
 
     def spec_label(num_classes, leaf):
         shape = label_kinds.encoded_shape(leaf, num_classes, places)
@@ -56,12 +56,23 @@ def output_spec(layer, batch):
     def spec_weight(leaf):
         return spec(leaf, leaf.shape[1:], labels.mixed_dtype(leaf))
 
+    kept = {}
+    if batch.kept is not None:
+
+        def spec_kept(leaf):
+            return spec(leaf, leaf.shape[1:], batches.dtype_of(leaf))
+
+        kept["kept"] = [
+            {path: map_leaves(spec_kept, leaf) for path, leaf in part.items()}
+            for part in batch.kept[:2]
+        ]
     label_classes, mask_classes = label_parts.classes_of(layer.num_classes, batch)
     return batch.pack(
         map_leaves(spec_input, batch.inputs),
         label_parts.map_labels(spec_label, label_classes, batch.labels),
         label_parts.map_labels(spec_label, mask_classes, batch.masks),
         map_leaves(spec_weight, batch.sample_weight),
+        **kept,
     )
 
 

@@ -38,3 +38,23 @@ def check_transformation(transformation, shapes):
             received=f"values from {weights.min()} to {weights.max()}",
             fix="pass the weight of each row, the partner has the rest",
         )
+
+
+def part_of(transformation, number, count, ops):
+    """Returns the draw of some of the K interpolations of every pair.
+
+    Args:
+        transformation: A dict of tensors.
+        number: Which part, an integer or an integer scalar tensor.
+        count: How many parts there are, a divisor of K.
+        ops: The namespace of the tensors.
+    """
+
+    def of_part(entry):
+        if len(entry.shape) < 2:  # no axis of the K interpolations
+            return entry
+        rows, total, *sizes = ops.shape(entry)
+        split = ops.reshape(entry, (rows, count, total // count, *sizes))
+        return ops.take(split, number, axis=1)
+
+    return {key: of_part(entry) for key, entry in transformation.items()}

@@ -171,10 +171,11 @@ def test_weights_of_pixels_are_cut_in_a_model(rng, random):
     np.testing.assert_allclose(got, -(picked * weights).mean(), rtol=1e-5)
 
 
-def test_weights_of_another_size_are_refused():
+@pytest.mark.parametrize("shape", [(5, 4), (4, 1), (4,), (1, 5)])
+def test_weights_of_another_size_are_refused(shape):
     masks = np.zeros((ROWS, 4, 5), "uint8")
     with pytest.raises(ValueError, match="Expected") as error:
-        CutMix(num_classes=3)(X, masks, np.ones((ROWS, 5, 4)))
+        CutMix(num_classes=3)(X, masks, np.ones((ROWS, *shape)))
     helpers.assert_three_parts(error)
 
 

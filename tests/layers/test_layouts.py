@@ -148,6 +148,58 @@ def test_channels_first_in_a_model(rng, seed):
     np.testing.assert_allclose(model.train_on_batch(x, y), expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+def test_a_mask_that_contradicts_the_layout_is_refused(rng, data_format):
+    shape = (3, 6, 8) if data_format == "channels_last" else (6, 8, 3)
+    layer = CutMix(data_format=data_format, num_classes=CLASSES)
+    masks = rng.integers(0, CLASSES, size=(ROWS, 6, 8))
+    with pytest.raises(ValueError, match="data_format") as error:
+        layer(np.zeros((ROWS, *shape), "float32"), masks)
+    helpers.assert_three_parts(error)
+
+
+FEATURES = [(4, 4, 512), (1, 1, 512), (3, 3, 64), (4, 32, 128), (2, 5, 64), (1, 98, 8)]
+
+
+@pytest.mark.parametrize("shape", FEATURES)
+def test_small_feature_maps_are_no_images(shape):
+    x = np.random.default_rng(0).normal(size=(ROWS, *shape)).astype("float32")
+    check(CutMix(1.0, 3, seed=1), x, np.eye(ROWS), (1, 2), None, "numpy")
+
+
+def test_images_of_unknown_size_in_the_other_layout():
+    import tensorflow as tf
+
+    signature = tf.TensorSpec((None, 3, None, None)), tf.TensorSpec((None, 2))
+    data = tf.data.Dataset.from_generator(lambda: iter([]), output_signature=signature)
+    with pytest.raises(ValueError, match='data_format="channels_first"') as error:
+        data.map(CutMix())
+    helpers.assert_three_parts(error)
+
+
+def test_a_saved_layer_keeps_its_layout():
+    with global_format("channels_first"):
+        config = CutMix(num_classes=CLASSES).get_config()
+    assert CutMix.from_config(config).data_format == "channels_first"
+    # A layer saved by an earlier version says nothing of it.
+    del config["data_format"], config["axes"], config["unmixed"]
+    assert CutMix.from_config(config).data_format == "channels_last"
+
+
+@pytest.mark.parametrize("mix_at", [None, ["c"]])
+@pytest.mark.parametrize("mixer", ["cut", "random"])
+def test_a_model_of_the_other_layout(mix_at, mixer):
+    inputs = keras.Input((5, 9, 9))
+    x = keras.layers.Conv2D(6, 3, data_format="channels_first", name="c")(inputs)
+    base = keras.Model(inputs, keras.layers.Dense(2)(keras.layers.Flatten()(x)))
+    layer = CutMix() if mixer == "cut" else RandomMix([MixUp(), CutMix()])
+    with pytest.raises(ValueError, match='data_format="channels_first"') as error:
+        MixupModel(base, layer, mix_at)
+    helpers.assert_three_parts(error)
+    MixupModel(base, MixUp(), mix_at)
+    MixupModel(base, CutMix(data_format="channels_first"), mix_at)
+
+
 # Clips --------------------------------------------------------------------------------
 
 CLIP_LABELS = {
@@ -181,6 +233,20 @@ def test_integer_masks_of_clips(rng):
     check(layer, x, masks, (2, 3), (2, 3), "numpy", oracle.one_hot(masks, CLASSES))
 
 
+def test_masks_of_the_clip_beside_an_image(rng):
+    image = rng.normal(size=(ROWS, 6, 8, 3)).astype("float32")
+    clip = rng.normal(size=(ROWS, 5, 6, 8, 3)).astype("float32")
+    masks = rng.integers(0, CLASSES, size=(ROWS, 5, 6, 8))
+    layer = CutMix(1.0, num_classes=CLASSES, seed=1)
+    drawn = layer.get_random_transformation([image, clip], step=2)
+    got = layer([image, clip], masks, step=2)
+    cut = drawn["partner"], drawn["boxes"]
+    np.testing.assert_array_equal(got[0][0], oracle.cut_along(image, *cut, (1, 2)))
+    np.testing.assert_array_equal(got[0][1], oracle.cut_along(clip, *cut, (2, 3)))
+    one_hot = oracle.one_hot(masks, CLASSES)
+    np.testing.assert_array_equal(got[1], oracle.cut_along(one_hot, *cut, (2, 3)))
+
+
 # Other axes ---------------------------------------------------------------------------
 
 
@@ -206,8 +272,7 @@ def test_a_series_is_cut_along_time(rng, way, axes, labels):
 @pytest.mark.parametrize("way", WAYS)
 def test_a_table_is_cut_along_its_columns(rng, way):
     x = rng.normal(size=(ROWS, 7)).astype("float32")
-    # As many classes as columns: scores are no columns.
-    y = rng.uniform(size=(ROWS, 7)).astype("float32")
+    y = rng.uniform(size=(ROWS, 3)).astype("float32")
     check(CutMix(1.0, 2, axes=(1,), seed=1), x, y, (1,), None, way)
 
 
@@ -218,6 +283,24 @@ def test_any_axes_of_a_volume(rng, axes):
     layer = CutMix(1.0, 2, axes=axes, num_classes=CLASSES, seed=1)
     for way in ("numpy", "tensors"):
         check(layer, x, masks, axes, axes, way, oracle.one_hot(masks, CLASSES))
+
+
+def test_a_volume_whose_axes_are_named_has_its_mask_cut(rng):
+    x = rng.normal(size=(ROWS, 2, 5, 6, 7)).astype("float32")
+    masks = rng.integers(0, CLASSES, size=(ROWS, 5, 6, 7))
+    layer = CutMix(1.0, axes=(2, 3, 4), num_classes=CLASSES, seed=1)
+    one_hot = oracle.one_hot(masks, CLASSES)
+    check(layer, x, masks, (2, 3, 4), (1, 2, 3), "numpy", one_hot)
+
+
+def test_steps_of_a_waveform(rng):
+    x = rng.normal(size=(ROWS, 9)).astype("float32")
+    y = rng.integers(0, CLASSES, size=(ROWS, 9))
+    layer = CutMix(1.0, axes=(1,), num_classes=CLASSES, seed=1)
+    check(layer, x, y, (1,), (1,), "numpy", oracle.one_hot(y, CLASSES))
+    with pytest.raises(ValueError, match="step") as error:
+        CutMix(axes=(1,))(x, x)
+    helpers.assert_three_parts(error)
 
 
 def test_the_share_of_any_number_of_axes_follows_lambda():
@@ -288,12 +371,14 @@ def test_bad_formats(data_format):
 def test_layers_of_different_layouts_do_not_go_together():
     first = {"data_format": "channels_first"}
     for layers in (
-        [MixUp(), CutMix(**first)],
+        [CutMix(data_format="channels_last"), CutMix(**first)],
         [CutMix(axes=(1,)), CutMix()],
     ):
         with pytest.raises(ValueError, match="axes|data_format") as error:
             RandomMix(layers)
         helpers.assert_three_parts(error)
+    mixer = RandomMix([MixUp(pairing=lambda x, y, seed: None), CutMix(**first)])
+    assert mixer.layers[0].data_format == mixer.data_format == "channels_first"
     with pytest.raises(ValueError, match="data_format") as error:
         RandomMix([CutMix(**first)], data_format="channels_last")
     helpers.assert_three_parts(error)

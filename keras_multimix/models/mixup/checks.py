@@ -3,6 +3,7 @@
 import keras
 
 from keras_multimix.arguments import invalid
+from keras_multimix.layers import cut_axes
 from keras_multimix.layers.mixing_layer import MixingLayer
 from keras_multimix.models.mixup import cut_points
 
@@ -48,6 +49,23 @@ def check_mixer(mixer):
             expected="a mixing layer of this library",
             received=f"{mixer!r:.80}",
             fix="pass for instance `MixUp(alpha=0.2)` or `MultiMix()`",
+        )
+
+
+def check_layout(base_model, mixer):
+    """Refuses a mixer that takes another axis for channels than the model's layers."""
+    layouts = cut_axes.layouts_of(base_model)
+    if mixer.format_is_given or not mixer.reads_layout or not layouts:
+        return
+    if mixer.data_format not in layouts:
+        (layout,) = layouts
+        raise invalid(
+            "argument `mixer`",
+            expected=f"a mixer with the layout of `base_model`, {layout!r}",
+            received=f"{type(mixer).__name__} with {mixer.data_format!r}, from Keras' "
+            "setting",
+            fix=f'pass `data_format="{layout}"` to the mixer, or "{mixer.data_format}" '
+            "if its images have that",
         )
 
 

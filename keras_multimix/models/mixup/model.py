@@ -106,6 +106,7 @@ class MixupModel(ResumableModel):
     ):
         checks.check_base_model(base_model, isinstance(base_model, MixupModel))
         checks.check_mixer(mixer)
+        checks.check_layout(base_model, mixer)
         mix_at = checks.check_points(base_model, mix_at)
         num_microbatches = microbatches.count_microbatches(
             interpolations_at_once, mixer.num_interpolations
