@@ -311,7 +311,7 @@ def _check_range(clip_range, x):
     if (x < low.astype(x.dtype)).any() or (x > high.astype(x.dtype)).any():
         raise invalid(
             "argument `x`",
-            expected=f"inputs within `clip_range`, {_text(low)} to {_text(high)}",
+            expected=f"inputs within `clip_range`, {low!s:.60} to {high!s:.60}",
             received=f"values from {x.min():.4g} to {x.max():.4g}",
             fix="pass the limits of your inputs as `clip_range`, or None",
         )
@@ -345,7 +345,3 @@ def _numbers(value):
         return found.astype("float64") if found.dtype.kind in "fiu" else None
     except (TypeError, ValueError):
         return None
-
-
-def _text(limit):
-    return f"{limit:.6g}" if limit.ndim == 0 else np.array2string(limit, threshold=6)
