@@ -37,11 +37,11 @@ class MixingLayer(keras.layers.Layer):
     def __init__(self, *, seed=None, **kwargs):
         check_dtype(kwargs.get("dtype"))
         super().__init__(autocast=False, **kwargs)
-        self.seed = resolve_seed(seed)
+        self._seed = resolve_seed(seed)
         self.random_state = self.add_weight(
             shape=(3,),
             dtype="int32",
-            initializer=random_state.key_initializer(self.seed),
+            initializer=random_state.key_initializer(self._seed),
             trainable=False,
             aggregation="only_first_replica",
             name="random_state",
@@ -49,6 +49,20 @@ class MixingLayer(keras.layers.Layer):
         self._home = os.getpid()
         self.supports_masking = True
         self.built = True
+
+    @property
+    def seed(self):
+        """The seed of the stream."""
+        return self._seed
+
+    @seed.setter
+    def seed(self, value):
+        raise invalid(
+            "assignment to `seed`",
+            expected="no assignment: the stream has begun with its seed",
+            received=f"seed = {value!r:.40}",
+            fix="make a new layer with that seed",
+        )
 
     # The calls ---------------------------------------------------------------
 
@@ -126,7 +140,9 @@ class MixingLayer(keras.layers.Layer):
 
         Returns:
             A dict for `apply`: `"partner"`, integers of shape `(B,)`, and
-            `"coefficients"`, float32 of shape `(B, K)`. None if not `training`.
+            `"coefficients"`, float32 of shape `(B, K)`. `CutMix` adds `"boxes"`, int32
+            `(B, K, 4)`: top, left, height, width (with n `axes` n starts and n lengths);
+            `RandomMix` `"choice"`, a layer's number or -1. None if not `training`.
 
         Raises:
             ValueError: If the batch cannot be mixed.
@@ -150,7 +166,7 @@ class MixingLayer(keras.layers.Layer):
         Args:
             data: A batch: `(x, y)`, `(x, y, sample_weight)`, a dict, or `x` alone.
             transformation: What `get_random_transformation` returned, or a dict of
-                your own like it; None leaves the batch as it is.
+                your own like it, of arrays; None leaves the batch as it is.
 
         Returns:
             The mixed batch, in the structure of `data`.
@@ -278,7 +294,8 @@ class MixingLayer(keras.layers.Layer):
 
     def _namespace(self, leaves, step=None):
         # A step that is traced leaves no choice: its draws are made where it is.
-        traced = namespaces.is_tensor(step) and tracing.to_numpy_or_none(step) is None
+        number = namespaces.is_tensor(step) and "int" in str(step.dtype)
+        traced = number and tracing.to_numpy_or_none(step) is None
         return namespaces.namespace_of([*leaves, step] if traced else leaves)
 
     def _validate(self, batch):

@@ -123,9 +123,7 @@ class Mixture:
             counts = ops.logical_or(self._own(leaf), self._partner_rows(layer, leaf))
             return mixing.repeat_rows(ops.cast(counts, leaf.dtype), times, ops)
 
-        return self._by_layer(
-            lambda layer: map_leaves(functools.partial(either, layer), mask)
-        )
+        return self._by_layer(lambda each: map_leaves(lambda m: either(each, m), mask))
 
     # How one layer mixes -------------------------------------------------------
 
@@ -250,12 +248,10 @@ class Mixture:
             return layer.mix_rows(own, pasted, self._transformation, dtype, ops, axes)
 
         def both_sides(part, partner_part, is_weight=False):
-            own, partner = map_leaves(self._own, part), partner_rows(part, partner_part)
+            sides = map_leaves(self._own, part), partner_rows(part, partner_part)
             return [
-                map_leaves(
-                    functools.partial(one_side, side, is_weight), part, own, partner
-                )
-                for side in (0, 1)
+                map_leaves(functools.partial(one_side, n, is_weight), part, *sides)
+                for n in (0, 1)
             ]
 
         given = partners or batches.Batch(None, None, None, None)

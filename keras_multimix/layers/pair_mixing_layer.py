@@ -18,6 +18,7 @@ from keras_multimix.arguments import (
     check_choice,
     check_count,
     check_flag,
+    invalid,
 )
 from keras_multimix.layers.draws_ahead import DrawsAhead
 from keras_multimix.layers.mixing_layer import MixingLayer
@@ -69,8 +70,8 @@ class PairMixingLayer(MixingLayer):
         **kwargs,
     ):
         super().__init__(seed=seed, **kwargs)
-        self.alpha = self._alpha = check_alpha(alpha)
-        self._quantiles = coefficients.quantile_table(self.alpha)
+        self._first_alpha = self._alpha = check_alpha(alpha)
+        self._quantiles = coefficients.quantile_table(self._alpha)
         self._quantiles_variable = None
         self._draws = DrawsAhead()
         self.num_interpolations = check_count(
@@ -253,6 +254,21 @@ class PairMixingLayer(MixingLayer):
         return self.num_interpolations, self.sampling, self._pairing
 
     # An α that changes ---------------------------------------------------------
+
+    @property
+    def alpha(self):
+        """The α that the layer was made with."""
+        return self._first_alpha
+
+    @alpha.setter
+    def alpha(self, value):
+        raise invalid(
+            "assignment to `alpha`",
+            expected="no assignment: a function that is compiled keeps its α",
+            received=f"alpha = {value!r:.40}",
+            fix="pass `MixupSchedule(alpha=lambda epoch: …)` to `fit`, or make a new "
+            "layer",
+        )
 
     @property
     def is_identity(self):

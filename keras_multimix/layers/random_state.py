@@ -73,7 +73,15 @@ def check_step(step, home):
                 "batches that come out of the loader",
             )
         return
-    value = tracing.to_numpy_or_none(step) if namespaces.is_tensor(step) else step
+    is_tensor = namespaces.is_tensor(step)
+    if is_tensor and "int" not in str(step.dtype):  # a random key of JAX among them
+        raise invalid(
+            "argument `step`",
+            expected="an integer, the number of the draw",
+            received=f"dtype {step.dtype}",
+            fix="pass the number of the step; the layer has its own `seed`",
+        )
+    value = tracing.to_numpy_or_none(step) if is_tensor else step
     if value is None:
         _check_traced_step(step)
         return

@@ -25,7 +25,9 @@ def check_transformation(transformation, shapes):
                 f"transformation, entry {key!r}",
                 expected=f"an array of shape {shape}",
                 received=f"{value!r:.60}" if received is None else f"shape {received}",
-                fix="pass what `get_random_transformation` returns for such a batch",
+                fix="make it an array, `numpy.asarray`"
+                if isinstance(value, (list, tuple))
+                else "pass what `get_random_transformation` returns for such a batch",
             )
     entry = "transformation, entry 'partner'"
     check_partners(given["partner"], shapes["partner"][0], entry)

@@ -188,3 +188,31 @@ def test_unbatched_elements_of_a_dataset():
     dataset = tf.data.Dataset.from_tensor_slices((X, Y))
     with pytest.raises(ValueError, match="axis 0 counts the rows"):
         dataset.map(MixUp(num_classes=3))
+
+
+@pytest.mark.parametrize("key", ["y", "target", "targets", "classes"])
+@pytest.mark.parametrize("dtype", ["uint8", "int64"])
+def test_labels_under_another_key_are_offered_the_right_one(key, dtype):
+    layer = MixUp(num_classes=3)
+    with pytest.raises(ValueError, match='"labels"') as error:
+        layer({"x": np.ones((4, 2)), key: np.zeros(4, dtype)})
+    helpers.assert_three_parts(error)
+    # Coordinates, and what stands beside real labels, are inputs.
+    layer({"x": np.ones((4, 2)), key: np.zeros(4)})
+    layer(
+        {
+            "x": np.ones((4, 2)),
+            key: np.zeros((4, 1), "uint8"),
+            "labels": np.eye(4)[:, :3],
+        }
+    )
+
+
+@pytest.mark.skipif(helpers.backend() != "jax", reason="JAX has keys")
+def test_a_random_key_is_no_step():
+    import jax
+
+    for key in (jax.random.key(0), jax.random.PRNGKey(0)):
+        with pytest.raises(ValueError, match="step") as error:
+            MixUp()(np.ones((4, 2)), step=key)
+        helpers.assert_three_parts(error)

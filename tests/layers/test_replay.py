@@ -147,3 +147,10 @@ def test_drawing_needs_no_number_of_classes(rng):
         for n in (None, 3)
     )
     np.testing.assert_array_equal(drawn["partner"], counted["partner"])
+
+
+def test_lists_are_told_to_become_arrays(rng):
+    lists = {"partner": [1, 0, 3, 2], "coefficients": [[0.5], [1.0], [0.0], [0.25]]}
+    with pytest.raises(ValueError, match="numpy.asarray") as error:
+        MixUp().apply(rng.normal(size=(4, 2)), lists)
+    helpers.assert_three_parts(error)

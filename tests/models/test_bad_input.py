@@ -120,3 +120,20 @@ def test_rows_without_pixels_for_cut_mix():
     with pytest.raises(ValueError, match="Expected images and masks"):
         model.fit(X, Y, verbose=0)
     assert helpers.state(model.mixer) == [1, 0, 0]
+
+
+@pytest.mark.parametrize("name", ["alpha", "seed"])
+def test_what_would_be_ignored_cannot_be_assigned(name):
+    layer = MixUp(0.2, seed=1)
+    with pytest.raises(ValueError, match=name) as error:
+        setattr(layer, name, 3)
+    helpers.assert_three_parts(error)
+    assert (layer.alpha, layer.seed) == (0.2, 1)
+
+
+def test_layers_of_keras_are_told_from_ours():
+    base = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    with pytest.raises(ValueError, match="keras_multimix.MixUp.alpha=0.2") as error:
+        MixupModel(base, keras.layers.MixUp())
+    assert "of keras." in str(error.value)
+    helpers.assert_three_parts(error)

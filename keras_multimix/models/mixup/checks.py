@@ -46,9 +46,9 @@ def check_mixer(mixer):
     if not isinstance(mixer, MixingLayer):
         raise invalid(
             "argument `mixer`",
-            expected="a mixing layer of this library",
-            received=f"{mixer!r:.80}",
-            fix="pass for instance `MixUp(alpha=0.2)` or `MultiMix()`",
+            expected="a mixing layer of keras_multimix",
+            received=f"{mixer!r:.80} of {type(mixer).__module__}",
+            fix="pass for instance `keras_multimix.MixUp(alpha=0.2)`",
         )
 
 
