@@ -81,8 +81,8 @@ class MixupSchedule(keras.callbacks.Callback):
                 received=f"a {type(model.mixer).__name__}",
                 fix="leave `alpha` out; `start_epoch` and `stop_epoch` work with any",
             )
-        if not model.mixer.alpha_is_variable:
-            model.mixer.make_alpha_variable()
+        if not model.mixer._alpha_is_variable:
+            model.mixer._make_alpha_variable()
             model.train_function = None  # what was compiled has the old α inside
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -93,5 +93,5 @@ class MixupSchedule(keras.callbacks.Callback):
         if mixes and self.alpha is not None:
             alpha = check_alpha(self.alpha(epoch))
             mixes = alpha > 0
-            self.model.mixer.use_alpha(alpha)
+            self.model.mixer._use_alpha(alpha)
         self.model.mixing = mixes

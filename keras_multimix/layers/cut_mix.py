@@ -76,9 +76,9 @@ class CutMix(PairMixingLayer):
         super().__init__(alpha, num_interpolations, **kwargs)
         self.axes = _check_axes(axes)
 
-    def check(self, batch, mixed):
+    def _check(self, batch, mixed):
         """Refuses inputs and masks that do not share the sizes along the cut axes."""
-        super().check(batch, mixed)
+        super()._check(batch, mixed)
         if batch is mixed:
             self._check_layout(batch)
         _, label_leaves, masks, weights = batch.part_leaves
@@ -105,7 +105,7 @@ class CutMix(PairMixingLayer):
             if size is None or 0 in size or not same_shape(size, sizes[0] or ()):
                 raise self._unlike(leaf, sizes[0])
 
-    def axes_of_label(self, leaf, batch, num_classes=None, is_weight=False):
+    def _axes_of_label(self, leaf, batch, num_classes=None, is_weight=False):
         """Returns the axes along which a label or weight is cut, or None."""
         found, has_channel = self._label_axes(leaf, batch, is_weight)
         steps = found is not None and len(leaf.shape) == 2 and not has_channel
@@ -115,13 +115,13 @@ class CutMix(PairMixingLayer):
                 return None
         return found
 
-    def positions(self, draw_ids, ops):
+    def _positions(self, draw_ids, ops):
         """Returns where the random words of λ and of the boxes' places stand."""
-        (indices,) = super().positions(draw_ids, ops).values()
+        (indices,) = super()._positions(draw_ids, ops).values()
         streams = (randomness.COEFFICIENTS, *_STREAMS[: self._num_axes])
         return dict.fromkeys(streams, indices)
 
-    def mixed_size(self, mixed, ops):
+    def _mixed_size(self, mixed, ops):
         """Returns the sizes along the cut axes of the inputs, or of hidden features."""
         image = mixed.input_leaves[0]
         shape = tuple(image.shape)
@@ -137,9 +137,9 @@ class CutMix(PairMixingLayer):
             )
         return size
 
-    def mixture_of(self, words, table, size, ops):
+    def _mixture_of(self, words, table, size, ops):
         """Returns the boxes and the coefficients, their exact shares of the pixels."""
-        drawn = super().mixture_of(words, table, size, ops)["coefficients"]
+        drawn = super()._mixture_of(words, table, size, ops)["coefficients"]
         sides = mixing.box_sizes(drawn, size, ops)
         starts = []
         for stream, pixels, side in zip(_STREAMS, size, sides, strict=False):
@@ -156,16 +156,16 @@ class CutMix(PairMixingLayer):
             "boxes": ops.concatenate(boxes, axis=-1),
         }
 
-    def mix_rows(self, leaf, partners, transformation, dtype, ops, axes=None):
+    def _mix_rows(self, leaf, partners, transformation, dtype, ops, axes=None):
         """Returns the rows with their partners' boxes pasted in."""
         boxes = transformation["boxes"]
         axes = self._input_axes(leaf) if axes is None else axes
         return ops.cast(mixing.paste(leaf, partners, boxes, axes, ops), dtype)
 
-    def transformation_shapes(self, num_rows):
+    def _transformation_shapes(self, num_rows):
         """Returns the shapes of a transformation's entries for a batch of B rows."""
         boxes = (num_rows, self.num_interpolations, 2 * self._num_axes)
-        return super().transformation_shapes(num_rows) | {"boxes": boxes}
+        return super()._transformation_shapes(num_rows) | {"boxes": boxes}
 
     def get_config(self):
         """Returns the arguments that make a layer with the same stream."""
@@ -175,7 +175,7 @@ class CutMix(PairMixingLayer):
     # Inside ---------------------------------------------------------------------
 
     @property
-    def reads_layout(self):
+    def _reads_layout(self):
         """Whether it matters where images have their channels."""
         return self.axes is None
 
@@ -223,7 +223,7 @@ class CutMix(PairMixingLayer):
                 raise self._of_other_layout(leaf, "a mask")
 
     def _check_layout(self, batch):
-        if self.format_is_given or self.axes is not None:
+        if self._format_is_given or self.axes is not None:
             return
         for leaf in batch.input_leaves:
             shape = tuple(leaf.shape)

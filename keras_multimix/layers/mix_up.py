@@ -99,7 +99,7 @@ class MixUp(PairMixingLayer):
     ((8, 32, 32, 3), (8, 4))
     """
 
-    def mix_rows(self, leaf, partners, transformation, dtype, ops, axes=None):
+    def _mix_rows(self, leaf, partners, transformation, dtype, ops, axes=None):
         """Returns the convex combinations of rows and partners."""
         weights = transformation["coefficients"]
         return mixing.interpolate(leaf, partners, weights, dtype, ops)

@@ -25,9 +25,8 @@ from keras_multimix.layers.transformations import check_transformation
 class MixingLayer(keras.layers.Layer):
     """Base class of the layers that mix each row of a batch with a partner.
 
-    A subclass sets `num_interpolations`, `num_classes`, `mix_labels`, `data_format`,
-    `unmixed` and `keep_batch_size`, and says how to draw and mix in the methods at the
-    end.
+    A subclass sets what `PairMixingLayer` takes as arguments, and says how to draw and
+    mix in the methods at the end.
 
     Args:
         seed: An integer of 64 bits; None draws one at construction.
@@ -52,7 +51,7 @@ class MixingLayer(keras.layers.Layer):
 
     @property
     def seed(self):
-        """The seed of the stream."""
+        """The seed of the layer's stream, which cannot be assigned."""
         return self._seed
 
     @seed.setter
@@ -139,10 +138,10 @@ class MixingLayer(keras.layers.Layer):
             step: The number of the draw; None counts it as a call.
 
         Returns:
-            A dict for `apply`: `"partner"`, integers of shape `(B,)`, and
-            `"coefficients"`, float32 of shape `(B, K)`. `CutMix` adds `"boxes"`, int32
-            `(B, K, 4)`: top, left, height, width (with n `axes` n starts and n lengths);
-            `RandomMix` `"choice"`, a layer's number or -1. None if not `training`.
+            A dict for `apply`: `"partner"`, integers `(B,)`, and `"coefficients"`,
+            float32 `(B, K)`; of `CutMix` also `"boxes"`, int32 `(B, K, 4)`: top, left,
+            height, width (n starts and n lengths with n `axes`); of `RandomMix` also
+            `"choice"`, a layer's number or -1. None if not `training`.
 
         Raises:
             ValueError: If the batch cannot be mixed.
@@ -152,7 +151,7 @@ class MixingLayer(keras.layers.Layer):
         batch = self._split(data)
         batches.check_batch(batch)
         # Integer labels need `num_classes` only where they are mixed.
-        self.check(batch, batch)
+        self._check(batch, batch)
         ops = self._namespace(batch.leaves, step)
         random_state.check_step(step, self._home)
         drawn = self._draw(batch, batch, step, ops)
@@ -180,12 +179,12 @@ class MixingLayer(keras.layers.Layer):
         batch = self._split(data)
         self._validate(batch)
         num_rows = batch.input_leaves[0].shape[0]
-        check_transformation(transformation, self.transformation_shapes(num_rows))
+        check_transformation(transformation, self._transformation_shapes(num_rows))
         ops = namespaces.namespace_of(batch.leaves)
         given = {k: tracing.convert_to(v, ops) for k, v in transformation.items()}
         return Mixture(self, batch, given, ops, chosen=True).batch()
 
-    def mixture(self, data, partner_data=None, features=None):
+    def _mixture_in_model(self, data, partner_data=None, features=None):
         """Draws for a batch inside a model, which mixes its rows and has its own loss.
 
         Counts as a call.
@@ -210,7 +209,7 @@ class MixingLayer(keras.layers.Layer):
         if features is not None:
             mixed = dataclasses.replace(batch, inputs=features)
             batches.check_batch(mixed)
-        self.check(batch, mixed)
+        self._check(batch, mixed)
         if self.mix_labels == "union":
             label_checks.check_union(batch.labels)
         partners = None
@@ -222,15 +221,15 @@ class MixingLayer(keras.layers.Layer):
             self, batch, drawn, keras_ops, partners=partners, features=features
         )
 
-    def skip(self):
+    def _skip(self):
         """Counts a call that draws nothing."""
         random_state.state_at(self.random_state, None)
 
     # What a subclass says ----------------------------------------------------
 
-    reads_layout = False  # whether it matters where images have their channels
+    _reads_layout = False  # whether it matters where images have their channels
 
-    def check(self, batch, mixed):
+    def _check(self, batch, mixed):
         """Refuses a `Batch` that this way of mixing cannot take.
 
         Args:
@@ -239,7 +238,7 @@ class MixingLayer(keras.layers.Layer):
                 symbolic tensors of hidden features.
         """
 
-    def draw(self, batch, mixed, state, ops):
+    def _sample_transformation(self, batch, mixed, state, ops):
         """Returns a transformation for a `Batch`.
 
         Args:
@@ -251,24 +250,24 @@ class MixingLayer(keras.layers.Layer):
         """
         raise NotImplementedError
 
-    def by_choice(self, function, transformation, ops):
+    def _by_choice(self, function, transformation, ops):
         """Returns what a function makes of the layer that a transformation chose.
 
         Args:
             function: A function of a `PairMixingLayer`.
-            transformation: A dict of tensors, as `draw` returns it.
+            transformation: A dict of tensors, as `_sample_transformation` returns it.
             ops: The namespace of the transformation.
         """
         return function(self)
 
-    def transformation_shapes(self, num_rows):
+    def _transformation_shapes(self, num_rows):
         """Returns the shapes of a transformation's entries for a batch of B rows."""
         return {
             "partner": (num_rows,),
             "coefficients": (num_rows, self.num_interpolations),
         }
 
-    def output_spec(self, batch):
+    def _output_spec(self, batch):
         """Returns the symbolic batch that mixing a symbolic `Batch` gives."""
         return shapes.output_spec(self, batch)
 
@@ -285,7 +284,7 @@ class MixingLayer(keras.layers.Layer):
     def _draw(self, batch, mixed, step, ops):
         state = random_state.state_at(self.random_state, step)
         try:
-            return self.draw(batch, mixed, state, ops)
+            return self._sample_transformation(batch, mixed, state, ops)
         except Exception:
             # The caller's own `pairing` may fail: then nothing has been drawn.
             if step is None:
@@ -302,7 +301,7 @@ class MixingLayer(keras.layers.Layer):
         batches.check_batch(batch)
         places = label_kinds.places_of(batch.inputs, self.data_format)
         label_checks.check(batch, self.num_classes, places)
-        self.check(batch, batch)
+        self._check(batch, batch)
 
     # Keras --------------------------------------------------------------------
 
@@ -313,7 +312,7 @@ class MixingLayer(keras.layers.Layer):
         batch = self._split(x, y, sample_weight)
         if training is False:
             return batch.pack(*batch.parts)
-        return self.output_spec(batch)
+        return self._output_spec(batch)
 
     def compute_mask(self, inputs, previous_mask=None):
         """Returns None: a mask of the rows before mixing says nothing of the mixed."""

@@ -80,7 +80,7 @@ class Mixture:
 
     def batch(self):
         """Returns the mixed batch, in the structure of the caller's."""
-        return self._layer.by_choice(self._batch_by, self._transformation, self._ops)
+        return self._layer._by_choice(self._batch_by, self._transformation, self._ops)
 
     def inputs(self, structure, partner_structure=None):
         """Returns inputs, or what a hidden layer made of them, mixed.
@@ -112,7 +112,7 @@ class Mixture:
         return pairs._replace(
             scale=self._ops.cast(self._num_rows, "float32") / rows_after,
             num_interpolations=self._num_interpolations,
-            shared=self._layer.shares_coefficients,
+            shared=self._layer._shares_coefficients,
         )
 
     def mask(self, mask):
@@ -128,7 +128,7 @@ class Mixture:
     # How one layer mixes -------------------------------------------------------
 
     def _by_layer(self, function):
-        return self._layer.by_choice(function, self._transformation, self._ops)
+        return self._layer._by_choice(function, self._transformation, self._ops)
 
     def _batch_by(self, layer):
         both = (
@@ -168,7 +168,7 @@ class Mixture:
         dtype = batches.dtype_of(leaf)
         if "int" in dtype or dtype == "bool":
             dtype = layer.compute_dtype
-        return layer.mix_rows(own, partners, self._transformation, dtype, self._ops)
+        return layer._mix_rows(own, partners, self._transformation, dtype, self._ops)
 
     def _mix_label(self, layer, locate, weights, num_classes, *leaves):
         """Mixes labels.
@@ -188,12 +188,12 @@ class Mixture:
         encoded, dtype = encode(own)
         source = encoded if partners.source is own else encode(partners.source)[0]
         partners = Partners(source, partners.rows, partners.runs)
-        axes = layer.axes_of_label(leaves[0], self._batch, num_classes)
+        axes = layer._axes_of_label(leaves[0], self._batch, num_classes)
         if axes is not None:
             encodes = label_kinds.are_classes(leaves[0], num_classes, places)
             if encodes and label_kinds.classes_come_first(leaves[0].shape, places):
                 axes = tuple(axis + 1 for axis in axes)
-            return layer.mix_rows(
+            return layer._mix_rows(
                 encoded, partners, self._transformation, dtype, ops, axes
             )
         weight = leaves[half:]
@@ -216,9 +216,9 @@ class Mixture:
     def _mix_weight(self, layer, locate, weights, leaf, partner_leaf=None):
         own, partners = locate(leaf, partner_leaf)
         dtype = labels.mixed_dtype(leaf)
-        axes = layer.axes_of_label(leaf, self._batch, is_weight=True)
+        axes = layer._axes_of_label(leaf, self._batch, is_weight=True)
         if axes is not None:
-            return layer.mix_rows(
+            return layer._mix_rows(
                 own, partners, self._transformation, dtype, self._ops, axes
             )
         return mixing.interpolate(own, partners, weights, dtype, self._ops)
@@ -239,13 +239,13 @@ class Mixture:
             return mixing.repeat_rows(leaf, times, ops)
 
         def one_side(side, is_weight, leaf, own, partner):
-            axes = layer.axes_of_label(leaf, batch, is_weight=is_weight)
+            axes = layer._axes_of_label(leaf, batch, is_weight=is_weight)
             if axes is None:
                 return repeat((own, partner)[side])
             # A place of a pasted mask has one label and one weight, whichever side of
             # the pair asks.
             dtype, pasted = batches.dtype_of(leaf), Partners(partner)
-            return layer.mix_rows(own, pasted, self._transformation, dtype, ops, axes)
+            return layer._mix_rows(own, pasted, self._transformation, dtype, ops, axes)
 
         def both_sides(part, partner_part, is_weight=False):
             sides = map_leaves(self._own, part), partner_rows(part, partner_part)
@@ -325,7 +325,7 @@ class Mixture:
         return locate
 
     def _pairing(self, layer):
-        return self._given or layer.resolved_pairing
+        return self._given or layer._resolved_pairing
 
     def _takes_first(self, pairing):
         """Whether the partners' rows are taken before they are mixed."""

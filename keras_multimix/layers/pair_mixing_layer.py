@@ -34,7 +34,7 @@ class PairMixingLayer(MixingLayer):
     """Base class of `MixUp`, `MultiMix` and `CutMix`.
 
     A subclass says how a leaf's rows are mixed with those of a leaf of others, in
-    `mix_rows`, and may override `draw_mixture`, `axes_of_label` and `check`.
+    `_mix_rows`, and may override `_mixture_of`, `_axes_of_label` and `_check`.
 
     Args:
         alpha: α of λ ~ Beta(α, α), 0 or more. 0 leaves each row as it is.
@@ -88,7 +88,7 @@ class PairMixingLayer(MixingLayer):
         self.num_classes = label_parts.check_num_classes(num_classes)
         if data_format is not None:
             check_choice("data_format", data_format, DATA_FORMATS)
-        self.format_is_given = data_format is not None
+        self._format_is_given = data_format is not None
         self.data_format = data_format or keras.config.image_data_format()
         self.unmixed = unmixed_parts.check(unmixed)
         check_flag("keep_batch_size", keep_batch_size)
@@ -96,20 +96,20 @@ class PairMixingLayer(MixingLayer):
 
     # What a subclass says ----------------------------------------------------
 
-    def mix_rows(self, leaf, partners, transformation, dtype, ops, axes=None):
+    def _mix_rows(self, leaf, partners, transformation, dtype, ops, axes=None):
         """Mixes one tensor's rows with their `Partners`; to be overridden.
 
         Args:
             leaf: A tensor of shape `(B, ...)`.
             partners: Its `Partners`.
-            transformation: A dict of tensors, as `draw` returned it.
+            transformation: A dict of tensors, as `_sample_transformation` returned it.
             dtype: dtype of the result.
             ops: The namespace of all of them.
-            axes: What `axes_of_label` says of a label; None for inputs.
+            axes: What `_axes_of_label` says of a label; None for inputs.
         """
         raise NotImplementedError
 
-    def positions(self, draw_ids, ops):
+    def _positions(self, draw_ids, ops):
         """Returns where the random words stand that the mixture needs.
 
         Args:
@@ -124,13 +124,13 @@ class PairMixingLayer(MixingLayer):
         )
         return {randomness.COEFFICIENTS: indices}
 
-    def mixture_of(self, words, table, size, ops):
+    def _mixture_of(self, words, table, size, ops):
         """Returns what a transformation holds beside the partners.
 
         Args:
             words: A dict of a stream and the random words at its `positions`.
             table: The quantiles of λ; None for α = 0.
-            size: What `mixed_size` returned.
+            size: What `_mixed_size` returned.
             ops: The namespace of `words`.
         """
         words = words[randomness.COEFFICIENTS]
@@ -140,11 +140,11 @@ class PairMixingLayer(MixingLayer):
         drawn = coefficients.coefficients_of(words, table, self.sampling, ops)
         return {"coefficients": drawn}
 
-    def mixed_size(self, mixed, ops):
+    def _mixed_size(self, mixed, ops):
         """Returns the sizes that the mixture depends on beside B, a tuple."""
         return ()
 
-    def axes_of_label(self, leaf, batch, num_classes=None, is_weight=False):
+    def _axes_of_label(self, leaf, batch, num_classes=None, is_weight=False):
         """Returns the axes along which a label or weight is cut, or None.
 
         Args:
@@ -155,7 +155,7 @@ class PairMixingLayer(MixingLayer):
         """
         return None
 
-    def check(self, batch, mixed):
+    def _check(self, batch, mixed):
         """Refuses a batch whose rows the pairing cannot pair."""
         if self._pairing.reads_batch:
             self._pairing.check(batch)
@@ -173,17 +173,17 @@ class PairMixingLayer(MixingLayer):
         self._pairing_as_given = value
 
     @property
-    def resolved_pairing(self):
+    def _resolved_pairing(self):
         """The `Pairing` of the layer, by which rows find their partners."""
-        return _ITSELF if self.is_identity else self._pairing
+        return _ITSELF if self._is_identity else self._pairing
 
-    def draw(self, batch, mixed, state, ops):
+    def _sample_transformation(self, batch, mixed, state, ops):
         """Returns a transformation: partners, coefficients and what else it needs."""
         leaf, device = batch.input_leaves[0], None
         num_rows = leaf.shape[0]
         if num_rows is None:
             num_rows = ops.shape(leaf)[0]
-        size = self.mixed_size(mixed, ops)
+        size = self._mixed_size(mixed, ops)
         static = {type(count) for count in (num_rows, *size)} == {int}
         if static and isinstance(state, np.ndarray):
             if ops is namespaces.keras_ops:
@@ -195,7 +195,7 @@ class PairMixingLayer(MixingLayer):
             state = tracing.convert_to(state, ops)
             rows = ops.arange(num_rows, dtype="int32")
             drawn = self._draw_in_graph(state, rows, size, ops)
-        pairing = self.resolved_pairing
+        pairing = self._resolved_pairing
         if not pairing.reads_batch:
             return drawn
         (stream,) = pairing.positions(drawn[_WORDS], ops)
@@ -236,12 +236,12 @@ class PairMixingLayer(MixingLayer):
 
     def _sample(self, state, rows, table, size, ops):
         """Draws for some rows, from nothing but its arguments and the layer's own."""
-        num_rows, pairing = ops.shape(rows)[-1], self.resolved_pairing
+        num_rows, pairing = ops.shape(rows)[-1], self._resolved_pairing
         own = pairing.positions(rows, ops)
         ids = self._pairing.draw_ids(rows, num_rows, ops)
-        positions = own | self.positions(ids, ops)
+        positions = own | self._positions(ids, ops)
         words = randomness.words_of_streams(state, positions, ops)
-        drawn = self.mixture_of(words, table, size, ops)
+        drawn = self._mixture_of(words, table, size, ops)
         if pairing.reads_batch:
             (stream,) = own
             return {_WORDS: words[stream], **drawn}
@@ -271,21 +271,21 @@ class PairMixingLayer(MixingLayer):
         )
 
     @property
-    def is_identity(self):
+    def _is_identity(self):
         """Whether α is 0 and stays so: each row is its own partner."""
-        return self._quantiles is None and not self.alpha_is_variable
+        return self._quantiles is None and not self._alpha_is_variable
 
     @property
-    def shares_coefficients(self):
+    def _shares_coefficients(self):
         """Whether all pairs of a batch have the same K coefficients."""
-        return self.sampling == "shared" or self.is_identity
+        return self.sampling == "shared" or self._is_identity
 
     @property
-    def alpha_is_variable(self):
-        """Whether compiled functions follow when `use_alpha` sets another α."""
+    def _alpha_is_variable(self):
+        """Whether compiled functions follow when `_use_alpha` sets another α."""
         return self._quantiles_variable is not None
 
-    def make_alpha_variable(self):
+    def _make_alpha_variable(self):
         """Makes α part of the state that functions read which are compiled from now."""
         self._quantiles_variable = self.add_weight(
             shape=(coefficients.NUM_QUANTILES,),
@@ -295,9 +295,9 @@ class PairMixingLayer(MixingLayer):
             aggregation="only_first_replica",
             name="quantiles",
         )
-        self.use_alpha(None)
+        self._use_alpha(None)
 
-    def use_alpha(self, alpha):
+    def _use_alpha(self, alpha):
         """Draws with another α from now on; None goes back to the layer's own.
 
         The layer's `alpha`, and what is saved of it, stay what they are.
@@ -311,12 +311,12 @@ class PairMixingLayer(MixingLayer):
         alpha = self.alpha if alpha is None else check_alpha(alpha)
         self._alpha = alpha
         self._quantiles = coefficients.quantile_table(alpha)
-        if self.alpha_is_variable:
+        if self._alpha_is_variable:
             self._quantiles_variable.assign(coefficients.quantiles(alpha))
 
     def _table(self, ops):
         # Only a graph of the running backend can read the variable.
-        if self.alpha_is_variable and ops is keras.ops:
+        if self._alpha_is_variable and ops is keras.ops:
             return self._quantiles_variable.value
         return self._quantiles
 

@@ -88,12 +88,12 @@ class RandomMix(MixingLayer):
             dtype=layers[0].dtype_policy,
         )
 
-    def check(self, batch, mixed):
+    def _check(self, batch, mixed):
         """Refuses a batch that one of the layers cannot take."""
         for layer in self.layers:
-            layer.check(batch, mixed)
+            layer._check(batch, mixed)
 
-    def draw(self, batch, mixed, state, ops):
+    def _sample_transformation(self, batch, mixed, state, ops):
         """Draws which layer it is, and lets it draw."""
         if namespaces.is_array(state):
             draw_ops = namespaces.numpy_ops
@@ -105,7 +105,7 @@ class RandomMix(MixingLayer):
         def draw_with(layer):
             def draw():
                 own_state = random_state.state_at(layer.random_state, state[2])
-                drawn = layer.draw(batch, mixed, own_state, ops)
+                drawn = layer._sample_transformation(batch, mixed, own_state, ops)
                 return self._complete(drawn, ops)
 
             return draw
@@ -117,19 +117,19 @@ class RandomMix(MixingLayer):
         return drawn | {"choice": tracing.convert_to(choice, ops)}
 
     @property
-    def format_is_given(self):
+    def _format_is_given(self):
         """Whether the caller has said where images have their channels."""
-        return any(layer.format_is_given for layer in self.layers)
+        return any(layer._format_is_given for layer in self.layers)
 
     @property
-    def reads_layout(self):
+    def _reads_layout(self):
         """Whether it matters where images have their channels."""
-        return any(layer.reads_layout for layer in self.layers)
+        return any(layer._reads_layout for layer in self.layers)
 
     @property
-    def shares_coefficients(self):
+    def _shares_coefficients(self):
         """Whether all pairs of a batch have the same K coefficients."""
-        return all(layer.shares_coefficients for layer in self.layers)
+        return all(layer._shares_coefficients for layer in self.layers)
 
     def _sample(self, state, ops=namespaces.numpy_ops):
         """Draws the number of a layer, for one step or several."""
@@ -140,7 +140,7 @@ class RandomMix(MixingLayer):
         passed = ops.cast(uniforms >= ops.convert_to_tensor(limits), "int32")
         return {"number": ops.sum(passed, axis=-1)}
 
-    def by_choice(self, function, transformation, ops):
+    def _by_choice(self, function, transformation, ops):
         """Returns what a function makes of the layer that a transformation chose."""
         choice = transformation["choice"]
         number = ops.where(choice < 0, len(self.layers), choice)
@@ -161,14 +161,14 @@ class RandomMix(MixingLayer):
                 )
         return super().apply(data, transformation)
 
-    def transformation_shapes(self, num_rows):
+    def _transformation_shapes(self, num_rows):
         """Returns the shapes of a transformation's entries for a batch of B rows."""
         entries = {"choice": ()}
         for layer in self._all_layers:
-            entries |= layer.transformation_shapes(num_rows)
+            entries |= layer._transformation_shapes(num_rows)
         return entries
 
-    def output_spec(self, batch):
+    def _output_spec(self, batch):
         """Returns the symbolic batch that mixing a symbolic one gives."""
         return shapes.output_spec(self.layers[0], batch)
 
@@ -178,7 +178,7 @@ class RandomMix(MixingLayer):
 
     def _complete(self, drawn, ops):
         """Adds what other layers' transformations hold, as zeros."""
-        entries = self.transformation_shapes(None)
+        entries = self._transformation_shapes(None)
         zeros = ops.cast(ops.zeros_like(drawn["coefficients"]), "int32")
         for key in sorted(set(entries) - {"choice", *drawn}):
             trailing = entries[key][2:]
@@ -226,7 +226,7 @@ def _check_layers(layers):
                 received=f"{values}",
                 fix=f"give all of them the same `{name}`",
             )
-    boxes = {layer.transformation_shapes(1).get("boxes") for layer in layers} - {None}
+    boxes = {layer._transformation_shapes(1).get("boxes") for layer in layers} - {None}
     if len(boxes) > 1:
         raise invalid(
             "argument `layers`",
@@ -241,7 +241,7 @@ def _of_one_format(layers, data_format):
     """Gives layers without a `data_format` of their own the one of the others."""
     layers = list(layers) if isinstance(layers, (list, tuple)) else []
     known = [each for each in layers if isinstance(each, PairMixingLayer)]
-    given = {each.data_format for each in known if each.format_is_given}
+    given = {each.data_format for each in known if each._format_is_given}
     if data_format is not None:
         check_choice("data_format", data_format, DATA_FORMATS)
         given.add(data_format)
@@ -253,7 +253,7 @@ def _of_one_format(layers, data_format):
             fix="set it here or in the layers",
         )
     for layer in known if given else ():
-        (layer.data_format,), layer.format_is_given = given, True
+        (layer.data_format,), layer._format_is_given = given, True
     return layers
 
 

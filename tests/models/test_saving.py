@@ -121,6 +121,51 @@ sys.exit("keras_multimix" in sys.modules)
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
+def test_the_best_epoch_as_an_ordinary_model(tmp_path):
+    x, y = data()
+    best, plain = tmp_path / "best.keras", tmp_path / "plain.keras"
+    checkpoint = keras.callbacks.ModelCheckpoint(
+        best, monitor="val_loss", save_best_only=True
+    )
+    seen = []
+    watch = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: seen.append(
+            (logs["val_loss"], model.base_model.get_weights())
+        )
+    )
+    model = new_model()
+    model.optimizer.learning_rate = 1.0  # so that the last epoch is not the best
+    model.fit(
+        x, y, epochs=6, validation_data=(x, y), callbacks=[checkpoint, watch], verbose=0
+    )
+    keras.saving.load_model(best).base_model.save(plain)
+    losses = [loss for loss, _ in seen]
+    assert np.argmin(losses) < len(losses) - 1
+    loaded = keras.saving.load_model(plain)
+    assert type(loaded) is keras.Sequential
+    wanted = seen[int(np.argmin(losses))][1]
+    for got, want in zip(loaded.get_weights(), wanted, strict=True):
+        np.testing.assert_allclose(got, want, atol=1e-6)
+
+
+@pytest.mark.skipif(
+    helpers.backend() == "torch", reason="Keras exports no SavedModel from PyTorch"
+)
+@pytest.mark.filterwarnings("ignore:The `native_serialization` parameter")
+@pytest.mark.parametrize("trained", [False, True])
+def test_export(tmp_path, trained):
+    import tensorflow as tf
+
+    model, (x, _) = new_model(), data()
+    if trained:
+        fit(model, 1)
+    model.export(tmp_path, verbose=False)
+    exported = tf.saved_model.load(tmp_path)  # its variables live as long as it does
+    got = exported.serve(tf.constant(x))
+    expected = model.base_model.predict(x, verbose=0)
+    np.testing.assert_allclose(got, expected, atol=1e-5)
+
+
 def test_config_round_trip():
     model = new_model()
     copy = MixupModel.from_config(model.get_config())

@@ -55,7 +55,7 @@ def check_mixer(mixer):
 def check_layout(base_model, mixer):
     """Refuses a mixer that takes another axis for channels than the model's layers."""
     layouts = cut_axes.layouts_of(base_model)
-    if mixer.format_is_given or not mixer.reads_layout or not layouts:
+    if mixer._format_is_given or not mixer._reads_layout or not layouts:
         return
     if mixer.data_format not in layouts:
         (layout,) = layouts

@@ -36,11 +36,11 @@ class MixupModel(ResumableModel):
     value for the whole batch, such as `Dice`, needs `sampling="shared"` in the mixer.
     `evaluate`, `predict` and calling the model never mix.
 
-    Train metrics see each mixed row with both labels, weighted by λ and 1 − λ. So even
-    a perfect model's train accuracy is the mean of max(λ, 1 − λ): 0.84 at α = 0.4, 0.75
-    at α = 1. `evaluate(x_train, y_train)` gives the accuracy on the rows themselves. A
-    metric that cannot weight rows, such as a function that returns one number for the
-    batch, sees each mixed row once, with the label of the parent that weighs more.
+    Train metrics see each mixed row with both labels, weighted by λ and 1 − λ: even a
+    perfect model's accuracy is the mean of max(λ, 1 − λ), 0.84 at α = 0.4, 0.75 at
+    α = 1. `evaluate(x_train, y_train)` gives the accuracy on the rows themselves. What
+    cannot weight rows, such as a function that returns one number for the batch, sees
+    each mixed row once, with the label of the parent that weighs more.
 
     Args:
         base_model: The model to train: any `keras.Model` that does not override
@@ -120,7 +120,7 @@ class MixupModel(ResumableModel):
         self.mixing = True
         self.step_kind = None
         self.train_through(None)
-        # Looking through a large graph costs more than a small step.
+        # A search through a large graph costs more than a small step.
         self._cut_at = functools.cache(functools.partial(cut_points.find, base_model))
         self._before_training = Snapshot()
         if base_model.built:
@@ -143,15 +143,14 @@ class MixupModel(ResumableModel):
         Validation, `predict` and saving use the base model itself.
 
         Args:
-            wrapper: `torch.nn.parallel.DistributedDataParallel(model.base_model)`;
+            wrapper: `torch.nn.parallel.DistributedDataParallel(model.base_model)`.
                 None goes back to the base model.
 
         Raises:
             ValueError: If it wraps no or another model, or PyTorch does not run.
         """
         torch_ddp.check_wrapper(wrapper, self.base_model)
-        # The method, not the wrapper: PyTorch would count a module as a second part of
-        # this model.
+        # The method: PyTorch would count the module as a second part of this model.
         self._training_forward = None if wrapper is None else wrapper.__call__
 
     @property
@@ -172,11 +171,14 @@ class MixupModel(ResumableModel):
         try:
             with self._before_training.guarding(self):
                 return super().fit(x, y, *args, **kwargs)
-        finally:
-            # The settings of a schedule end with the training, also after an error.
+        finally:  # the settings of a schedule end with the training
             self.mixing = True
-            if getattr(self.mixer, "alpha_is_variable", False):
-                self.mixer.use_alpha(None)
+            if getattr(self.mixer, "_alpha_is_variable", False):
+                self.mixer._use_alpha(None)
+
+    def export(self, filepath, *args, **kwargs):
+        """Exports the base model, with the arguments of `keras.Model.export`."""
+        self.base_model.export(filepath, *args, **kwargs)
 
     def make_train_function(self, force=False):
         """Compiles the training step, with the arguments of `keras.Model`'s."""
@@ -231,8 +233,8 @@ class MixupModel(ResumableModel):
                     return train_on(0)
                 microbatches.run(self._num_microbatches, train_on)
                 return self.get_metrics_result()
-        # On JAX a step is a pure function: it reads the count of the mixer's calls from
-        # its state, and returns the next count with the next state.
+        # On JAX a step is a pure function: the count of the mixer's calls comes with its
+        # state and leaves with the next one.
         state, ((kind, data),) = args[0], args[1].items()
         microbatch, updated = stateless_call(
             lambda: self._mixed_microbatches(kind, data),
@@ -257,8 +259,7 @@ class MixupModel(ResumableModel):
         if not isinstance(y, LabelPairs):
             return super().compute_loss(x, y, y_pred, sample_weight, training)
         pairs, y = y, pair_loss.labels_in_turn(y)
-        names = getattr(self.base_model, "output_names", None)
-        weights = pair_loss.weights_of_outputs(pairs, y_pred, names)
+        weights = pair_loss.weights_of_outputs(pairs, y_pred, self.base_model)
         of_pairs = functools.partial(pair_loss.PairLoss, pairs=pairs)
         with compiled.replaced_losses(self, of_pairs, y, y_pred):
             return super().compute_loss(x, y, y_pred, weights, training)
@@ -292,12 +293,11 @@ class MixupModel(ResumableModel):
             raise checks.no_targets()
         x, count = own[0], self._num_microbatches
         if kind == train_functions.PLAIN:
-            self.mixer.skip()
-            # A plain step repeats its batch: the optimizer waits for as many gradients
-            # as a mixed step has microbatches.
+            self.mixer._skip()
+            # Repeated, because the optimizer waits for as many gradients as before.
             return lambda number: (own, None)
         if kind == cut_points.INPUT:
-            whole = self.mixer.mixture(own, partners)
+            whole = self.mixer._mixture_in_model(own, partners)
 
             def mixed(number):
                 mixture = whole.part(number, count)
@@ -308,7 +308,7 @@ class MixupModel(ResumableModel):
         cut_points.build(self.base_model, x)
         cut = self._cut_at(kind)
         features = cut_points.features(cut.operation)
-        whole = self.mixer.mixture(own, partners, features=features)
+        whole = self.mixer._mixture_in_model(own, partners, features=features)
         if partners is not None:
             x = zipped_batches.concatenate(x, partners[0])
 

@@ -104,17 +104,17 @@ def weights_in_turn(pairs):
     return map_leaves(pair_values.in_turn, pairs.own_weight, pairs.partner_weight)
 
 
-def weights_of_outputs(pairs, y_pred, output_names):
+def weights_of_outputs(pairs, y_pred, model):
     """Returns the weights that each loss gets: one structure like the predictions.
 
     Args:
         pairs: The `LabelPairs` of the N mixed rows.
         y_pred: The model's predictions.
-        output_names: The names of the model's outputs, or None.
+        model: The model, which may name its outputs.
     """
     weights = weights_in_turn(pairs)
     if not isinstance(weights, dict):
         return weights
-    names = list(y_pred) if isinstance(y_pred, dict) else output_names
+    names = list(y_pred) if isinstance(y_pred, dict) else model.output_names
     by_output = [weights.get(name) for name in names]
     return tree.pack_sequence_as(y_pred, by_output)
