@@ -233,8 +233,8 @@ class MixupModel(ResumableModel):
                     return train_on(0)
                 microbatches.run(self._num_microbatches, train_on)
                 return self.get_metrics_result()
-        # On JAX a step is a pure function: the count of the mixer's calls comes with its
-        # state and leaves with the next one.
+        # On JAX a step is a pure function: the count of the mixer's calls comes with
+        # its state and leaves with the next one.
         state, ((kind, data),) = args[0], args[1].items()
         microbatch, updated = stateless_call(
             lambda: self._mixed_microbatches(kind, data),

@@ -113,8 +113,10 @@ def weights_of_outputs(pairs, y_pred, model):
         model: The model, which may name its outputs.
     """
     weights = weights_in_turn(pairs)
-    if not isinstance(weights, dict):
+    if not tree.is_nested(weights):
         return weights
+    if not isinstance(weights, dict):
+        return tree.pack_sequence_as(y_pred, list(weights))
     names = list(y_pred) if isinstance(y_pred, dict) else model.output_names
     by_output = [weights.get(name) for name in names]
     return tree.pack_sequence_as(y_pred, by_output)
