@@ -10,20 +10,23 @@ from keras_multimix.arguments import (
     check_choice,
     check_count,
     check_flag,
-    invalid,
     resolve_seed,
 )
 from keras_multimix.keras_fixes.failed_fit import Snapshot
 from keras_multimix.keras_fixes.saving import ResumableModel
 from keras_multimix.layers import random_state
-from keras_multimix.models.gan import checks, draws, losses
+from keras_multimix.models.gan import checks, draws, keras_callbacks, losses
 from keras_multimix.models.gan.gradient_step import gradient_step, without_gradient
-from keras_multimix.models.gan.non_finite import StopAtNonFinite
-from keras_multimix.models.gan.optimizer import GANOptimizer
+from keras_multimix.models.gan.optimizer import (
+    GANOptimizer,
+    unscaled,
+    with_loss_scale,
+)
 from keras_multimix.models.nested_config import rebuilt
 from keras_multimix.models.stateless_call import stateless_call
 
 GENERATOR_LOSSES = ("non_saturating", "min_max")
+LOSSES = ("discriminator_loss", "generator_loss")
 
 
 @keras.saving.register_keras_serializable(package="keras_multimix")
@@ -123,10 +126,7 @@ class MixupGAN(ResumableModel):
             aggregation="only_first_replica",
             name="random_state",
         )
-        self._losses_of_epoch = {
-            name: keras.metrics.Mean(name=name)
-            for name in ("discriminator_loss", "generator_loss")
-        }
+        self._losses_of_epoch = {name: keras.metrics.Mean(name=name) for name in LOSSES}
         self._before_training = Snapshot()
         self.built = True
 
@@ -140,23 +140,24 @@ class MixupGAN(ResumableModel):
         Args:
             generator_optimizer: A Keras optimizer, or its name.
             discriminator_optimizer: Another one.
-            **kw: `jit_compile`, `run_eagerly`, `steps_per_execution` of
-                `keras.Model.compile`.
+            **kw: `jit_compile`, `run_eagerly`, `steps_per_execution` and
+                `auto_scale_loss` of `keras.Model.compile`.
         """
+        checks.check_compile_options(kw)
         given = (generator_optimizer, discriminator_optimizer)
         both = [keras.optimizers.get(each) for each in given]
-        if both[0] is both[1]:
-            raise invalid(
-                "arguments `generator_optimizer` and `discriminator_optimizer`",
-                expected="two optimizers: each keeps momenta of its own weights",
-                received="the same one twice",
-                fix="make a second one",
-            )
+        checks.check_optimizers(*map(unscaled, both))
+        if kw.pop("auto_scale_loss", True) and self._has_float16():
+            both = map(with_loss_scale, both)
         optimizer = GANOptimizer(*both)
         optimizer.build_both(
             self.generator.trainable_variables, self.discriminator.trainable_variables
         )
-        super().compile(optimizer=optimizer, **kw)
+        super().compile(optimizer=optimizer, auto_scale_loss=False, **kw)
+
+    def _has_float16(self):
+        models = (self, self.generator, self.discriminator)
+        return "mixed_float16" in [each.dtype_policy.name for each in models]
 
     def fit(self, x=None, *args, callbacks=None, **kwargs):
         """Trains on real rows, with the arguments of `keras.Model.fit`.
@@ -168,19 +169,11 @@ class MixupGAN(ResumableModel):
             callbacks: Likewise.
             **kwargs: Likewise.
         """
-        if kwargs.get("validation_data") is not None or kwargs.get("validation_split"):
-            raise checks.no_test_loss("argument `validation_data`")
+        checks.check_fit_options(kwargs)
         if hasattr(x, "shape"):
             checks.check_rows(tuple(x.shape), self.generator.output_shape)
-        if not isinstance(callbacks, keras.callbacks.CallbackList):
-            # It comes first, so that it stops before another callback saves bad
-            # weights.
-            given = [] if callbacks is None else keras.tree.flatten(callbacks)
-            callbacks = [StopAtNonFinite(), *given]
-            others = callbacks[1:]
-            callbacks[0].every_batch = any(
-                isinstance(getattr(each, "save_freq", None), int) for each in others
-            )
+        if self.compiled:
+            callbacks = keras_callbacks.prepared(callbacks, self.optimizer, LOSSES)
         with self._before_training.guarding(self):
             return super().fit(x, *args, callbacks=callbacks, **kwargs)
 
@@ -319,7 +312,8 @@ class MixupGAN(ResumableModel):
 
     def compile_from_config(self, config):
         """Compiles the model as `get_compile_config` says."""
-        self.compile(**rebuilt(config, config))
+        # Where the loss is scaled, the optimizers that were saved do it.
+        self.compile(**rebuilt(config, config), auto_scale_loss=False)
 
 
 def _grouped(values, groups):
