@@ -7,49 +7,21 @@ import pytest
 from keras_multimix import MixupGAN
 from keras_multimix.models.gan import losses
 from tests.helpers import in_numpy
+from tests.models.gan_oracle import (
+    Oracle,
+    assert_same,
+    assert_stepped_by_hand,
+    make,
+    network,
+    oracle_cross_entropy,
+    rows,
+    weights_of,
+)
 
 RNG = np.random.default_rng
 
 
-def network(inputs, outputs, width=8, layers=1, activation=None):
-    """A net whose weights are the same on every backend."""
-    hidden = [keras.layers.Dense(width, activation="relu") for _ in range(layers)]
-    last = keras.layers.Dense(outputs, activation=activation)
-    net = keras.Sequential([keras.Input((inputs,)), *hidden, last])
-    generator = RNG(0)
-    net.set_weights([generator.normal(0, 0.4, w.shape) for w in net.get_weights()])
-    return net
-
-
-def make(alpha=0.2, steps=2, seed=1, layers=1, **kwargs):
-    networks = network(2, 3), network(3, 1, layers=layers)
-    gan = MixupGAN(*networks, alpha, steps, seed=seed, **kwargs)
-    gan.compile(keras.optimizers.SGD(0.1), keras.optimizers.Adam(1e-2))
-    return gan
-
-
-def rows(count=16):
-    return RNG(2).normal(size=(count, 3)).astype("float32")
-
-
-def weights_of(gan):
-    return [*gan.generator.get_weights(), *gan.discriminator.get_weights()]
-
-
-def assert_same(gan, other, rtol=0.0):
-    for ours, theirs in zip(weights_of(gan), weights_of(other), strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=rtol, atol=rtol)
-    np.testing.assert_array_equal(
-        in_numpy(gan.random_state), in_numpy(other.random_state)
-    )
-
-
 # The losses -----------------------------------------------------------------
-
-
-def oracle_cross_entropy(logits, targets):
-    p = 1 / (1 + np.exp(-np.asarray(logits, "float64")))
-    return float(np.mean(-targets * np.log(p) - (1 - targets) * np.log(1 - p)))
 
 
 def value(loss):
@@ -93,82 +65,11 @@ def test_a_step_is_the_one_that_is_described(alpha, kind):
     """With SGD on both: every gradient by finite differences of the oracle's loss."""
     gan = MixupGAN(network(2, 3), network(3, 1), alpha, 1, generator_loss=kind, seed=3)
     gan.compile(keras.optimizers.SGD(0.5), keras.optimizers.SGD(0.5))
-    oracle = Oracle(gan, alpha, kind, rate=0.5)
+    oracle = Oracle(gan, keras.optimizers.SGD(0.5), keras.optimizers.SGD(0.5))
     real = rows(4)
     gan.fit(real, batch_size=4, verbose=0, shuffle=False)
     oracle.step(real)
-    for ours, theirs in zip(
-        weights_of(gan), [*oracle.generator, *oracle.discriminator], strict=True
-    ):
-        np.testing.assert_allclose(ours, theirs, atol=2e-4)
-
-
-class Oracle:
-    """One step of the discriminator and one of the generator, in float64 NumPy."""
-
-    def __init__(self, gan, alpha, kind, rate):
-        self.generator = [w.astype("float64") for w in gan.generator.get_weights()]
-        self.discriminator = [
-            w.astype("float64") for w in gan.discriminator.get_weights()
-        ]
-        self.alpha, self.kind, self.rate = alpha, kind, rate
-        self.gan = gan
-        self.state = np.array(in_numpy(gan.random_state))
-
-    def draws(self, count):
-        from keras_multimix import coefficients, namespaces, randomness
-
-        ops = namespaces.numpy_ops
-        state, self.state = self.state, self.state + np.array([0, 0, 1], "int32")
-        flat = randomness.normals(state, np.arange(2 * count, dtype="int32"), ops)
-        table = coefficients.quantile_table(self.alpha)
-        ids = np.arange(count, dtype="int32")
-        λ = coefficients.sample_coefficients(state, ids, table, 1, "independent", ops)
-        return flat.reshape(count, 2).astype("float64"), λ.astype("float64")
-
-    @staticmethod
-    def run(weights, x):
-        hidden = np.maximum(x @ weights[0] + weights[1], 0)
-        return hidden @ weights[2] + weights[3]
-
-    def discriminator_loss(self, real, latent, λ):
-        fake = self.run(self.generator, latent)
-        if self.alpha == 0:
-            parts = (
-                oracle_cross_entropy(self.run(self.discriminator, x)[:, 0], t)
-                for x, t in ((real, 1.0), (fake, 0.0))
-            )
-            return sum(parts) / 2
-        blend = λ * real + (1 - λ) * fake
-        return oracle_cross_entropy(self.run(self.discriminator, blend)[:, 0], λ[:, 0])
-
-    def generator_loss(self, real, latent, λ):
-        if self.kind == "min_max":
-            return -self.discriminator_loss(real, latent, λ)
-        fake = self.run(self.generator, latent)
-        return oracle_cross_entropy(self.run(self.discriminator, fake)[:, 0], 1.0)
-
-    def descend(self, weights, loss):
-        gradients = []
-        for weight in weights:
-            gradient = np.zeros_like(weight)
-            for index in np.ndindex(weight.shape):
-                before = weight[index]
-                values = []
-                for shift in (1e-6, -1e-6):
-                    weight[index] = before + shift
-                    values.append(loss())
-                weight[index] = before
-                gradient[index] = (values[0] - values[1]) / 2e-6
-            gradients.append(gradient)
-        for weight, gradient in zip(weights, gradients, strict=True):
-            weight -= self.rate * gradient
-
-    def step(self, real):
-        draws = self.draws(len(real))
-        self.descend(self.discriminator, lambda: self.discriminator_loss(real, *draws))
-        draws = self.draws(len(real))
-        self.descend(self.generator, lambda: self.generator_loss(real, *draws))
+    assert_stepped_by_hand(gan, oracle)
 
 
 def test_the_same_seed_repeats_and_another_does_not():
