@@ -115,6 +115,7 @@ class Oracle:
                     values.append(loss())
                 weight[index] = before
                 gradient[index] = (values[0] - values[1]) / 2e-6
+            gradient *= self.optimizers[number].scale_loss(1.0)
             gradients.append(keras.ops.convert_to_tensor(gradient.astype("float32")))
         self.optimizers[number].apply(gradients, self.variables[number])
         self.read()
