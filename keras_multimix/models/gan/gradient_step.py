@@ -62,7 +62,8 @@ def _with_tensorflow(loss, scale, weights, variables):
 
     with tf.GradientTape() as tape:
         value = loss()
-        scaled = value * scale
+        # Keras' optimizers add up the gradients of `tf.distribute`'s replicas.
+        scaled = value * scale / tf.distribute.get_strategy().num_replicas_in_sync
     sources = [weight.value for weight in weights]
     return value, tape.gradient(scaled, sources)
 
