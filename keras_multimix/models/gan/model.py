@@ -6,6 +6,7 @@ from keras import ops
 
 from keras_multimix import namespaces, randomness
 from keras_multimix.arguments import (
+    Fixed,
     check_alpha,
     check_choice,
     check_count,
@@ -27,6 +28,7 @@ from keras_multimix.models.stateless_call import stateless_call
 
 GENERATOR_LOSSES = ("non_saturating", "min_max")
 LOSSES = ("discriminator_loss", "generator_loss")
+_ANEW = "make a `MixupGAN` of the same two networks with that value"
 
 
 @keras.saving.register_keras_serializable(package="keras_multimix")
@@ -92,6 +94,12 @@ class MixupGAN(ResumableModel):
     (5, 3)
     """
 
+    alpha = Fixed(_ANEW)
+    discriminator_steps = Fixed(_ANEW)
+    generator_loss = Fixed(_ANEW)
+    from_logits = Fixed(_ANEW)
+    seed = Fixed(_ANEW)
+
     def __init__(
         self,
         generator,
@@ -138,10 +146,15 @@ class MixupGAN(ResumableModel):
         """Sets both optimizers, by default Adam with Keras' own settings.
 
         Args:
-            generator_optimizer: A Keras optimizer, or its name.
+            generator_optimizer: A Keras optimizer, or its name, with any of Keras'
+                options. A learning rate's schedule counts that optimizer's own steps.
             discriminator_optimizer: Another one.
             **kw: `jit_compile`, `run_eagerly`, `steps_per_execution` and
-                `auto_scale_loss` of `keras.Model.compile`.
+                `auto_scale_loss` of `keras.Model.compile`. In `"mixed_float16"` both
+                losses are scaled, unless `auto_scale_loss=False`.
+
+        Raises:
+            ValueError: If both are the same object, or for losses and metrics.
         """
         checks.check_compile_options(kw)
         given = (generator_optimizer, discriminator_optimizer)
@@ -166,8 +179,16 @@ class MixupGAN(ResumableModel):
             x: An array `(N, ...)` of real rows, or a dataset, `PyDataset` or loader
                 that gives batches of them. If it gives tuples, the first entry counts.
             *args: As for `keras.Model.fit`.
-            callbacks: Likewise.
+            callbacks: Likewise. `LearningRateScheduler` and `ReduceLROnPlateau` set
+                each optimizer's rate from that rate, and log `learning_rate_generator`
+                and `learning_rate_discriminator`. What watches a loss, such as
+                `EarlyStopping`, needs `monitor="generator_loss"` (or
+                `"discriminator_loss"`) and `mode="min"`.
             **kwargs: Likewise.
+
+        Raises:
+            ValueError: Before the first step, if the data, an argument or a callback
+                does not fit a GAN. After an epoch, if a loss is not finite.
         """
         checks.check_fit_options(kwargs)
         if hasattr(x, "shape"):
@@ -176,6 +197,10 @@ class MixupGAN(ResumableModel):
             callbacks = keras_callbacks.prepared(callbacks, self.optimizer, LOSSES)
         with self._before_training.guarding(self):
             return super().fit(x, *args, callbacks=callbacks, **kwargs)
+
+    def export(self, filepath, *args, **kwargs):
+        """Exports the generator, with the arguments of `keras.Model.export`."""
+        self.generator.export(filepath, *args, **kwargs)
 
     def evaluate(self, *args, **kwargs):
         """Raises a ValueError: a GAN has no loss that rates it on other rows."""
