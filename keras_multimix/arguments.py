@@ -31,6 +31,38 @@ def invalid(what, *, expected, received, fix):
     )
 
 
+class Fixed:
+    """An attribute that is set once: what is compiled would ignore another value.
+
+    Args:
+        fix: What to do in place of an assignment.
+    """
+
+    def __init__(self, fix):
+        self.fix = fix
+
+    def __set_name__(self, owner, name):
+        self.name = name
+
+    def __get__(self, instance, owner=None):
+        if instance is None:
+            return self
+        try:
+            return vars(instance)[self.name]
+        except KeyError:
+            raise AttributeError(self.name) from None
+
+    def __set__(self, instance, value):
+        if self.name in vars(instance):
+            raise invalid(
+                f"assignment to `{self.name}`",
+                expected="no assignment: what is compiled would ignore it",
+                received=f"{self.name} = {value!r:.40}",
+                fix=self.fix,
+            )
+        vars(instance)[self.name] = value
+
+
 def check_alpha(alpha):
     """Returns `alpha` as a float, or raises a ValueError unless it is in [0, ∞)."""
     real = isinstance(alpha, numbers.Real) and not isinstance(alpha, bool)

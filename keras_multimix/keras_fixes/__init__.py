@@ -6,6 +6,7 @@
 | | saves no random states of layers such as `Dropout` | keras#19796 |
 | | skips an optimizer's state if the optimizer was never used | keras#19389 |
 | `failed_fit` | loses the variables of a failed `fit` (JAX) | keras#21019, in part |
+| | cannot train twice with `use_ema=True` (JAX) | |
 | | cannot trace a failed step again (TensorFlow) | |
 | `skip_call` | does much around a layer's `call` (PyTorch) | keras#22561 |
 | `model_graph` | has no public way into a model's graph | keras#19278 |

@@ -69,6 +69,12 @@ def test_mirrored_replicas_with_points_and_a_schedule():
     assert found["runs"][0] == found["runs"][3]  # the same again
 
 
+def test_replicas_of_a_gan_train_by_the_averaged_gradient():
+    (found,) = processes.found_by(processes.start("tensorflow_gan_worker"))
+    assert np.abs(np.subtract(found["one"], found["before"])).max() > 0.1
+    np.testing.assert_allclose(found["two"], found["one"], atol=1e-6)
+
+
 @pytest.mark.slow
 def test_workers_train_by_the_averaged_gradient():
     hosts = [f"127.0.0.1:{port}" for port in processes.free_ports(2)]

@@ -6,50 +6,22 @@ import pytest
 
 from keras_multimix import MixupGAN
 from keras_multimix.models.gan import losses
-from tests.helpers import in_numpy
+from tests.helpers import backend, in_numpy
+from tests.models.gan_oracle import (
+    Oracle,
+    assert_same,
+    assert_stepped_by_hand,
+    make,
+    network,
+    oracle_cross_entropy,
+    rows,
+    weights_of,
+)
 
 RNG = np.random.default_rng
 
 
-def network(inputs, outputs, width=8, layers=1, activation=None):
-    """A net whose weights are the same on every backend."""
-    hidden = [keras.layers.Dense(width, activation="relu") for _ in range(layers)]
-    last = keras.layers.Dense(outputs, activation=activation)
-    net = keras.Sequential([keras.Input((inputs,)), *hidden, last])
-    generator = RNG(0)
-    net.set_weights([generator.normal(0, 0.4, w.shape) for w in net.get_weights()])
-    return net
-
-
-def make(alpha=0.2, steps=2, seed=1, layers=1, **kwargs):
-    networks = network(2, 3), network(3, 1, layers=layers)
-    gan = MixupGAN(*networks, alpha, steps, seed=seed, **kwargs)
-    gan.compile(keras.optimizers.SGD(0.1), keras.optimizers.Adam(1e-2))
-    return gan
-
-
-def rows(count=16):
-    return RNG(2).normal(size=(count, 3)).astype("float32")
-
-
-def weights_of(gan):
-    return [*gan.generator.get_weights(), *gan.discriminator.get_weights()]
-
-
-def assert_same(gan, other, rtol=0.0):
-    for ours, theirs in zip(weights_of(gan), weights_of(other), strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=rtol, atol=rtol)
-    np.testing.assert_array_equal(
-        in_numpy(gan.random_state), in_numpy(other.random_state)
-    )
-
-
 # The losses -----------------------------------------------------------------
-
-
-def oracle_cross_entropy(logits, targets):
-    p = 1 / (1 + np.exp(-np.asarray(logits, "float64")))
-    return float(np.mean(-targets * np.log(p) - (1 - targets) * np.log(1 - p)))
 
 
 def value(loss):
@@ -93,82 +65,11 @@ def test_a_step_is_the_one_that_is_described(alpha, kind):
     """With SGD on both: every gradient by finite differences of the oracle's loss."""
     gan = MixupGAN(network(2, 3), network(3, 1), alpha, 1, generator_loss=kind, seed=3)
     gan.compile(keras.optimizers.SGD(0.5), keras.optimizers.SGD(0.5))
-    oracle = Oracle(gan, alpha, kind, rate=0.5)
+    oracle = Oracle(gan, keras.optimizers.SGD(0.5), keras.optimizers.SGD(0.5))
     real = rows(4)
     gan.fit(real, batch_size=4, verbose=0, shuffle=False)
     oracle.step(real)
-    for ours, theirs in zip(
-        weights_of(gan), [*oracle.generator, *oracle.discriminator], strict=True
-    ):
-        np.testing.assert_allclose(ours, theirs, atol=2e-4)
-
-
-class Oracle:
-    """One step of the discriminator and one of the generator, in float64 NumPy."""
-
-    def __init__(self, gan, alpha, kind, rate):
-        self.generator = [w.astype("float64") for w in gan.generator.get_weights()]
-        self.discriminator = [
-            w.astype("float64") for w in gan.discriminator.get_weights()
-        ]
-        self.alpha, self.kind, self.rate = alpha, kind, rate
-        self.gan = gan
-        self.state = np.array(in_numpy(gan.random_state))
-
-    def draws(self, count):
-        from keras_multimix import coefficients, namespaces, randomness
-
-        ops = namespaces.numpy_ops
-        state, self.state = self.state, self.state + np.array([0, 0, 1], "int32")
-        flat = randomness.normals(state, np.arange(2 * count, dtype="int32"), ops)
-        table = coefficients.quantile_table(self.alpha)
-        ids = np.arange(count, dtype="int32")
-        λ = coefficients.sample_coefficients(state, ids, table, 1, "independent", ops)
-        return flat.reshape(count, 2).astype("float64"), λ.astype("float64")
-
-    @staticmethod
-    def run(weights, x):
-        hidden = np.maximum(x @ weights[0] + weights[1], 0)
-        return hidden @ weights[2] + weights[3]
-
-    def discriminator_loss(self, real, latent, λ):
-        fake = self.run(self.generator, latent)
-        if self.alpha == 0:
-            parts = (
-                oracle_cross_entropy(self.run(self.discriminator, x)[:, 0], t)
-                for x, t in ((real, 1.0), (fake, 0.0))
-            )
-            return sum(parts) / 2
-        blend = λ * real + (1 - λ) * fake
-        return oracle_cross_entropy(self.run(self.discriminator, blend)[:, 0], λ[:, 0])
-
-    def generator_loss(self, real, latent, λ):
-        if self.kind == "min_max":
-            return -self.discriminator_loss(real, latent, λ)
-        fake = self.run(self.generator, latent)
-        return oracle_cross_entropy(self.run(self.discriminator, fake)[:, 0], 1.0)
-
-    def descend(self, weights, loss):
-        gradients = []
-        for weight in weights:
-            gradient = np.zeros_like(weight)
-            for index in np.ndindex(weight.shape):
-                before = weight[index]
-                values = []
-                for shift in (1e-6, -1e-6):
-                    weight[index] = before + shift
-                    values.append(loss())
-                weight[index] = before
-                gradient[index] = (values[0] - values[1]) / 2e-6
-            gradients.append(gradient)
-        for weight, gradient in zip(weights, gradients, strict=True):
-            weight -= self.rate * gradient
-
-    def step(self, real):
-        draws = self.draws(len(real))
-        self.descend(self.discriminator, lambda: self.discriminator_loss(real, *draws))
-        draws = self.draws(len(real))
-        self.descend(self.generator, lambda: self.generator_loss(real, *draws))
+    assert_stepped_by_hand(gan, oracle)
 
 
 def test_the_same_seed_repeats_and_another_does_not():
@@ -333,120 +234,26 @@ def test_a_backup_goes_on(tmp_path):
         parts.fit(rows(), callbacks=[backup(), Stop()], **options)
     resumed = make()
     resumed.fit(rows(), callbacks=[backup()], **options)
-    assert_same(whole, resumed, rtol=1e-5)
+    assert_same(whole, resumed)
 
 
-# Refusals -------------------------------------------------------------------
+@pytest.mark.filterwarnings("ignore:The `native_serialization`:DeprecationWarning")
+def test_export_is_the_generator(tmp_path):
+    gan, latent = make(), np.ones((1, 2), "float32")
+    gan.fit(rows(), batch_size=8, verbose=0)
+    expected = gan.generator.predict(latent, verbose=0)
+    if backend() == "torch":
+        torch = pytest.importorskip("torch")
+        try:
+            gan.export(tmp_path / "gan.pt2", format="torch", verbose=False)
+        except ValueError:
+            pytest.skip("Keras 3.12 exports no program of PyTorch")
+        program = torch.export.load(tmp_path / "gan.pt2")
+        made = program.module()(torch.from_numpy(latent)).detach().numpy()
+    else:
+        import tensorflow as tf
 
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"alpha": -1}, "alpha=-1"),
-        ({"discriminator_steps": 0}, "discriminator_steps=0"),
-        ({"generator_loss": "wasserstein"}, "wasserstein"),
-        ({"from_logits": 1}, "from_logits=1"),
-        ({"seed": -1}, "seed=-1"),
-    ],
-)
-def test_bad_arguments(arguments, message):
-    with pytest.raises(ValueError, match=f"Expected.*{message}.*To fix it"):
-        MixupGAN(network(2, 3), network(3, 1), **arguments)
-
-
-def test_networks_that_do_not_fit():
-    cases = [
-        (network(2, 3), network(3, 2), "one output for each row"),
-        (network(2, 3), network(4, 1), "that the discriminator takes"),
-        (network(2, 3), network(3, 1, activation="sigmoid"), "sigmoid"),
-        (network(2, 3), None, "keras.Model"),
-        (keras.Sequential([keras.layers.Dense(3)]), network(3, 1), "keras.Input"),
-    ]
-    for generator, discriminator, message in cases:
-        with pytest.raises(ValueError, match="Expected.*To fix it") as error:
-            MixupGAN(generator, discriminator)
-        assert message in str(error.value)
-
-
-def test_a_sigmoid_is_taken_when_it_is_said():
-    ours = make()
-    theirs = MixupGAN(
-        network(2, 3),
-        network(3, 1, activation="sigmoid"),
-        0.2,
-        2,
-        from_logits=False,
-        seed=1,
-    )
-    theirs.compile(keras.optimizers.SGD(0.1), keras.optimizers.Adam(1e-2))
-    for gan in (ours, theirs):
-        gan.fit(rows(), batch_size=8, verbose=0, shuffle=False)
-    assert_same(ours, theirs, rtol=1e-3)
-
-
-@pytest.mark.parametrize("shape", [(0, 3), (8, 4), (8, 3, 1), (8,)])
-def test_data_that_do_not_fit_move_nothing(shape):
-    gan = make()
-    before = weights_of(gan)
-    with pytest.raises(ValueError, match="Expected.*Received.*To fix it"):
-        gan.fit(np.zeros(shape, "float32"), verbose=0)
-    for old, new in zip(before, weights_of(gan), strict=True):
-        np.testing.assert_array_equal(old, new)
-    assert in_numpy(gan.random_state).tolist() == [1, 0, 0]
-
-
-def test_one_callback_needs_no_list():
-    gan = make()
-    seen = []
-    callback = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: seen.append(1))
-    gan.fit(np.zeros((4, 3), "float32"), callbacks=callback, verbose=0)
-    assert seen == [1]
-
-
-def test_there_is_no_test_loss():
-    gan, rows = make(), np.zeros((4, 3), "float32")
-    with pytest.raises(ValueError, match="(?s)Expected.*Received.*To fix it"):
-        gan.evaluate(rows)
-    for arguments in ({"validation_data": rows}, {"validation_split": 0.5}):
-        with pytest.raises(ValueError, match="validation_data"):
-            gan.fit(rows, verbose=0, **arguments)
-    assert in_numpy(gan.random_state).tolist() == [1, 0, 0]
-
-
-def test_one_optimizer_cannot_serve_both():
-    optimizer = keras.optimizers.Adam()
-    gan = MixupGAN(network(2, 3), network(3, 1))
-    with pytest.raises(ValueError, match="the same one twice"):
-        gan.compile(optimizer, optimizer)
-
-
-@pytest.mark.parametrize("save_freq", ["epoch", 1])
-def test_a_loss_that_is_not_finite_stops_before_bad_weights_are_saved(
-    tmp_path, save_freq
-):
-    path = tmp_path / "last.weights.h5"
-    x = rows(32)
-    x[-8:] = np.nan if save_freq == 1 else x[-8:]
-    # Linear: on TensorFlow a ReLU of NaN may be 0.
-    gan = make(layers=0)
-    save = keras.callbacks.ModelCheckpoint(
-        path, save_weights_only=True, save_freq=save_freq
-    )
-
-    class Spoil(keras.callbacks.Callback):
-        def on_epoch_begin(self, epoch, logs=None):
-            if epoch == 1:
-                x[:] = np.nan
-
-    class Rows(keras.utils.PyDataset):
-        def __len__(self):
-            return 4
-
-        def __getitem__(self, index):
-            return (x[8 * index : 8 * index + 8],)
-
-    with pytest.raises(ValueError, match="Expected a finite loss.*learning rates"):
-        gan.fit(Rows(), epochs=3, callbacks=[save, Spoil()], verbose=0)
-    good = make(layers=0)
-    good.load_weights(path)
-    assert all(np.isfinite(weight).all() for weight in weights_of(good))
+        gan.export(tmp_path / "gan", verbose=False)
+        exported = tf.saved_model.load(tmp_path / "gan")
+        made = exported.serve(latent).numpy()
+    np.testing.assert_allclose(made, expected, rtol=1e-5, atol=1e-6)

@@ -85,6 +85,67 @@ def check_rows(shape, output_shape):
         )
 
 
+def check_compile_options(options):
+    """Refuses arguments of `compile` that a GAN has no use for.
+
+    Args:
+        options: A dict of them.
+
+    Raises:
+        ValueError: If there are any.
+    """
+    for name in ("optimizer", "loss", "loss_weights", "metrics", "weighted_metrics"):
+        if options.get(name) is not None:
+            raise invalid(
+                f"argument `{name}` of `MixupGAN.compile`",
+                expected="two optimizers: the losses are the model's own",
+                received=f"{name}={options[name]!r:.80}",
+                fix="leave it out; pass `generator_optimizer` and "
+                "`discriminator_optimizer`, and measure what `generate` returns in a "
+                "callback",
+            )
+
+
+def check_optimizers(generator, discriminator):
+    """Refuses one optimizer for both networks.
+
+    Args:
+        generator: The generator's optimizer.
+        discriminator: The discriminator's optimizer.
+
+    Raises:
+        ValueError: If they are the same object.
+    """
+    if generator is discriminator:
+        raise invalid(
+            "arguments `generator_optimizer` and `discriminator_optimizer`",
+            expected="two optimizers: each keeps momenta of its own weights",
+            received="the same one twice",
+            fix="make a second one",
+        )
+
+
+def check_fit_options(options):
+    """Refuses arguments of `fit` that a GAN has no use for.
+
+    Args:
+        options: A dict of them.
+
+    Raises:
+        ValueError: If there are any.
+    """
+    if options.get("validation_data") is not None or options.get("validation_split"):
+        raise no_test_loss("argument `validation_data`")
+    for name in ("sample_weight", "class_weight"):
+        if options.get(name) is not None:
+            raise invalid(
+                f"argument `{name}`",
+                expected="none: all real rows weigh the same in a GAN",
+                received=f"{name}={options[name]!r:.80}",
+                fix="leave it out, and repeat the rows that are to count more",
+            )
+
+
 def no_test_loss(what):
     """Returns the error for a request to test a GAN on other rows.
 

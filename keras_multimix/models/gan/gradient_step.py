@@ -19,9 +19,21 @@ def gradient_step(loss, weights, optimizer, variables):
     Returns:
         The loss before the step.
     """
-    value, gradients = _GRADIENTS[keras.backend.backend()](loss, weights, variables)
-    optimizer.apply(gradients, weights)
+    # An optimizer divides the gradients by this scale, which keeps them from vanishing
+    # in float16, so they have to be those of the scaled loss.
+    scale = optimizer.scale_loss(1.0)
+    gradients_of = _GRADIENTS[keras.backend.backend()]
+    value, gradients = gradients_of(loss, scale, weights, variables)
+    if keras.backend.backend() == "jax" and is_loss_scale(optimizer):
+        _apply_statelessly(optimizer, gradients, weights)
+    else:
+        optimizer.apply(gradients, weights)
     return value
+
+
+def is_loss_scale(optimizer):
+    """Whether an optimizer scales the loss for another one, its `inner_optimizer`."""
+    return isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
 
 
 def without_gradient(function):
@@ -34,16 +46,29 @@ def without_gradient(function):
     return keras.ops.stop_gradient(function())
 
 
-def _with_tensorflow(loss, weights, variables):
+def _apply_statelessly(optimizer, gradients, weights):
+    # Its `apply` assigns variables in branches of a condition, which JAX cannot trace.
+    variables = optimizer.variables
+    old = [[each.value for each in group] for group in (variables, weights)]
+    new_weights, new_variables = optimizer.stateless_apply(old[0], gradients, old[1])
+    for variable, value in zip(
+        [*weights, *variables], [*new_weights, *new_variables], strict=True
+    ):
+        variable.assign(value)
+
+
+def _with_tensorflow(loss, scale, weights, variables):
     import tensorflow as tf
 
     with tf.GradientTape() as tape:
         value = loss()
+        # Keras' optimizers add up the gradients of `tf.distribute`'s replicas.
+        scaled = value * scale / tf.distribute.get_strategy().num_replicas_in_sync
     sources = [weight.value for weight in weights]
-    return value, tape.gradient(value, sources)
+    return value, tape.gradient(scaled, sources)
 
 
-def _with_jax(loss, weights, variables):
+def _with_jax(loss, scale, weights, variables):
     import jax
 
     chosen = {id(weight) for weight in weights}
@@ -55,9 +80,10 @@ def _with_jax(loss, weights, variables):
         mapping = [*zip(weights, values, strict=True), *zip(others, fixed, strict=True)]
         with keras.StatelessScope(mapping) as scope:
             value = loss()
-        return value, [scope.get_current_value(variable) for variable in others]
+        updated = [scope.get_current_value(variable) for variable in others]
+        return value * scale, (value, updated)
 
-    (value, updated), gradients = jax.value_and_grad(pure, has_aux=True)(
+    (_, (value, updated)), gradients = jax.value_and_grad(pure, has_aux=True)(
         [weight.value for weight in weights]
     )
     for variable, old, new in zip(others, fixed, updated, strict=True):
@@ -66,13 +92,15 @@ def _with_jax(loss, weights, variables):
     return value, gradients
 
 
-def _with_torch(loss, weights, variables):
+def _with_torch(loss, scale, weights, variables):
     import torch
 
     with torch.enable_grad():
         value = loss()
         sources = [weight.value for weight in weights]
-        gradients = torch.autograd.grad(value, sources, allow_unused=True)
+        if not sources:  # a frozen network
+            return value.detach(), []
+        gradients = torch.autograd.grad(value * scale, sources, allow_unused=True)
     return value.detach(), gradients
 
 

@@ -25,7 +25,9 @@ def mixed(real, fake, coefficients):
     """
     shape = (-1,) + (1,) * (len(real.shape) - 1)
     weights = ops.reshape(ops.cast(coefficients, real.dtype), shape)
-    return weights * real + (1.0 - weights) * fake
+    # Not `*` and `+`, with which TensorFlow refuses the two dtypes that real and fake
+    # rows may have in mixed precision.
+    return ops.add(ops.multiply(weights, real), ops.multiply(1.0 - weights, fake))
 
 
 def discriminator_loss(logits_of, real, fake, coefficients):

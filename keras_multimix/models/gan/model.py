@@ -6,24 +6,29 @@ from keras import ops
 
 from keras_multimix import namespaces, randomness
 from keras_multimix.arguments import (
+    Fixed,
     check_alpha,
     check_choice,
     check_count,
     check_flag,
-    invalid,
     resolve_seed,
 )
 from keras_multimix.keras_fixes.failed_fit import Snapshot
 from keras_multimix.keras_fixes.saving import ResumableModel
 from keras_multimix.layers import random_state
-from keras_multimix.models.gan import checks, draws, losses
+from keras_multimix.models.gan import checks, draws, keras_callbacks, losses
 from keras_multimix.models.gan.gradient_step import gradient_step, without_gradient
-from keras_multimix.models.gan.non_finite import StopAtNonFinite
-from keras_multimix.models.gan.optimizer import GANOptimizer
+from keras_multimix.models.gan.optimizer import (
+    GANOptimizer,
+    unscaled,
+    with_loss_scale,
+)
 from keras_multimix.models.nested_config import rebuilt
 from keras_multimix.models.stateless_call import stateless_call
 
 GENERATOR_LOSSES = ("non_saturating", "min_max")
+LOSSES = ("discriminator_loss", "generator_loss")
+_ANEW = "make a `MixupGAN` of the same two networks with that value"
 
 
 @keras.saving.register_keras_serializable(package="keras_multimix")
@@ -89,6 +94,12 @@ class MixupGAN(ResumableModel):
     (5, 3)
     """
 
+    alpha = Fixed(_ANEW)
+    discriminator_steps = Fixed(_ANEW)
+    generator_loss = Fixed(_ANEW)
+    from_logits = Fixed(_ANEW)
+    seed = Fixed(_ANEW)
+
     def __init__(
         self,
         generator,
@@ -123,10 +134,7 @@ class MixupGAN(ResumableModel):
             aggregation="only_first_replica",
             name="random_state",
         )
-        self._losses_of_epoch = {
-            name: keras.metrics.Mean(name=name)
-            for name in ("discriminator_loss", "generator_loss")
-        }
+        self._losses_of_epoch = {name: keras.metrics.Mean(name=name) for name in LOSSES}
         self._before_training = Snapshot()
         self.built = True
 
@@ -138,25 +146,31 @@ class MixupGAN(ResumableModel):
         """Sets both optimizers, by default Adam with Keras' own settings.
 
         Args:
-            generator_optimizer: A Keras optimizer, or its name.
+            generator_optimizer: A Keras optimizer, or its name, with any of Keras'
+                options. A learning rate's schedule counts that optimizer's own steps.
             discriminator_optimizer: Another one.
-            **kw: `jit_compile`, `run_eagerly`, `steps_per_execution` of
-                `keras.Model.compile`.
+            **kw: `jit_compile`, `run_eagerly`, `steps_per_execution` and
+                `auto_scale_loss` of `keras.Model.compile`. In `"mixed_float16"` both
+                losses are scaled, unless `auto_scale_loss=False`.
+
+        Raises:
+            ValueError: If both are the same object, or for losses and metrics.
         """
+        checks.check_compile_options(kw)
         given = (generator_optimizer, discriminator_optimizer)
         both = [keras.optimizers.get(each) for each in given]
-        if both[0] is both[1]:
-            raise invalid(
-                "arguments `generator_optimizer` and `discriminator_optimizer`",
-                expected="two optimizers: each keeps momenta of its own weights",
-                received="the same one twice",
-                fix="make a second one",
-            )
+        checks.check_optimizers(*map(unscaled, both))
+        if kw.pop("auto_scale_loss", True) and self._has_float16():
+            both = map(with_loss_scale, both)
         optimizer = GANOptimizer(*both)
         optimizer.build_both(
             self.generator.trainable_variables, self.discriminator.trainable_variables
         )
-        super().compile(optimizer=optimizer, **kw)
+        super().compile(optimizer=optimizer, auto_scale_loss=False, **kw)
+
+    def _has_float16(self):
+        models = (self, self.generator, self.discriminator)
+        return "mixed_float16" in [each.dtype_policy.name for each in models]
 
     def fit(self, x=None, *args, callbacks=None, **kwargs):
         """Trains on real rows, with the arguments of `keras.Model.fit`.
@@ -165,24 +179,28 @@ class MixupGAN(ResumableModel):
             x: An array `(N, ...)` of real rows, or a dataset, `PyDataset` or loader
                 that gives batches of them. If it gives tuples, the first entry counts.
             *args: As for `keras.Model.fit`.
-            callbacks: Likewise.
+            callbacks: Likewise. `LearningRateScheduler` and `ReduceLROnPlateau` set
+                each optimizer's rate from that rate, and log `learning_rate_generator`
+                and `learning_rate_discriminator`. What watches a loss, such as
+                `EarlyStopping`, needs `monitor="generator_loss"` (or
+                `"discriminator_loss"`) and `mode="min"`.
             **kwargs: Likewise.
+
+        Raises:
+            ValueError: Before the first step, if the data, an argument or a callback
+                does not fit a GAN. After an epoch, if a loss is not finite.
         """
-        if kwargs.get("validation_data") is not None or kwargs.get("validation_split"):
-            raise checks.no_test_loss("argument `validation_data`")
+        checks.check_fit_options(kwargs)
         if hasattr(x, "shape"):
             checks.check_rows(tuple(x.shape), self.generator.output_shape)
-        if not isinstance(callbacks, keras.callbacks.CallbackList):
-            # It comes first, so that it stops before another callback saves bad
-            # weights.
-            given = [] if callbacks is None else keras.tree.flatten(callbacks)
-            callbacks = [StopAtNonFinite(), *given]
-            others = callbacks[1:]
-            callbacks[0].every_batch = any(
-                isinstance(getattr(each, "save_freq", None), int) for each in others
-            )
+        if self.compiled:
+            callbacks = keras_callbacks.prepared(callbacks, self.optimizer, LOSSES)
         with self._before_training.guarding(self):
             return super().fit(x, *args, callbacks=callbacks, **kwargs)
+
+    def export(self, filepath, *args, **kwargs):
+        """Exports the generator, with the arguments of `keras.Model.export`."""
+        self.generator.export(filepath, *args, **kwargs)
 
     def evaluate(self, *args, **kwargs):
         """Raises a ValueError: a GAN has no loss that rates it on other rows."""
@@ -319,7 +337,8 @@ class MixupGAN(ResumableModel):
 
     def compile_from_config(self, config):
         """Compiles the model as `get_compile_config` says."""
-        self.compile(**rebuilt(config, config))
+        # Where the loss is scaled, the optimizers that were saved do it.
+        self.compile(**rebuilt(config, config), auto_scale_loss=False)
 
 
 def _grouped(values, groups):

@@ -12,11 +12,14 @@ class StopAtNonFinite(keras.callbacks.Callback):
     It looks at the losses after every epoch, and with `every_batch` after every batch.
     It has to look after every batch if another callback saves between epochs. Otherwise
     it should not, because reading a loss waits for the step.
+
+    Args:
+        every_batch: Whether it looks after every batch too.
     """
 
-    def __init__(self):
+    def __init__(self, every_batch=False):
         super().__init__()
-        self.every_batch = False
+        self.every_batch = every_batch
 
     def on_train_batch_end(self, batch, logs=None):
         """Looks at the losses so far."""

@@ -2,6 +2,8 @@
 
 import keras
 
+from keras_multimix.arguments import invalid
+from keras_multimix.models.gan.gradient_step import is_loss_scale
 from keras_multimix.models.nested_config import rebuilt
 
 
@@ -11,7 +13,8 @@ class GANOptimizer(keras.optimizers.Optimizer):
 
     A Keras model has one optimizer: Keras passes its variables into the compiled step
     and writes them to files. This optimizer holds the two others and changes no weight
-    itself.
+    itself. Callbacks of Keras that change learning rates or swap averages look for
+    `optimizers`.
 
     Args:
         generator: The generator's optimizer.
@@ -24,6 +27,7 @@ class GANOptimizer(keras.optimizers.Optimizer):
         super().__init__(learning_rate=0.0, **kwargs)
         self.generator = generator
         self.discriminator = discriminator
+        self.optimizers = []
 
     @property
     def variables(self):
@@ -37,9 +41,47 @@ class GANOptimizer(keras.optimizers.Optimizer):
 
     def build_both(self, generator_weights, discriminator_weights):
         """Makes the variables of both optimizers for the weights that they change."""
-        self.generator.build(generator_weights)
-        self.discriminator.build(discriminator_weights)
+        self.optimizers = [
+            NetworkOptimizer("generator", self.generator, generator_weights),
+            NetworkOptimizer(
+                "discriminator", self.discriminator, discriminator_weights
+            ),
+        ]
+        for each in self.optimizers:
+            each.build()
         self.built = True
+
+    def finalize_variable_values(self, var_list):
+        """Gives the weights their averages at the end of `fit`, for `use_ema=True`."""
+        for each in self.optimizers:
+            each.finalize()
+
+    @property
+    def learning_rate(self):
+        """The generator's learning rate. To set it sets that of both networks.
+
+        Raises:
+            ValueError: If it is set while the two networks' rates differ.
+        """
+        return self.generator.learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, value):
+        if self.rates_differ():
+            raise invalid(
+                "assignment to the `learning_rate` of a GAN's optimizer",
+                expected="optimizers of one learning rate",
+                received="one of its own for each network",
+                fix="assign to `gan.optimizer.generator.learning_rate` and to "
+                "`gan.optimizer.discriminator.learning_rate`",
+            )
+        for each in self.optimizers:
+            each.learning_rate = value
+
+    def rates_differ(self):
+        """Whether the two networks have different learning rates now."""
+        rates = [each.learning_rate for each in self.optimizers]
+        return len({float(keras.ops.convert_to_numpy(rate)) for rate in rates}) > 1
 
     def save_own_variables(self, store):
         """Saves the number of steps; Keras saves both optimizers as parts of this."""
@@ -62,3 +104,56 @@ class GANOptimizer(keras.optimizers.Optimizer):
     def from_config(cls, config, custom_objects=None):
         """Returns an optimizer made from what `get_config` returned."""
         return cls(**rebuilt(config, ("generator", "discriminator"), custom_objects))
+
+
+class NetworkOptimizer:
+    """An optimizer as Keras' callbacks see it, under the name of its network.
+
+    Callbacks log the learning rate under that name. All other attributes are those of
+    the optimizer, or of the one inside of a `LossScaleOptimizer`.
+
+    Args:
+        name: The name of the network.
+        optimizer: Its Keras optimizer.
+        weights: The weights that the optimizer changes.
+    """
+
+    def __init__(self, name, optimizer, weights):
+        self.name = name
+        self._whole = optimizer
+        self._optimizer = unscaled(optimizer)
+        self._weights = weights
+
+    def __getattr__(self, name):
+        """Returns an attribute of the optimizer."""
+        return getattr(self._optimizer, name)
+
+    def build(self):
+        """Makes the optimizer's variables, unless it has them already."""
+        if not self._whole.built:
+            self._whole.build(self._weights)
+
+    def finalize(self):
+        """Gives the weights their averages, if the optimizer keeps any."""
+        self._whole.finalize_variable_values(self._weights)
+
+    @property
+    def learning_rate(self):
+        """The optimizer's learning rate."""
+        return self._optimizer.learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, value):
+        self._optimizer.learning_rate = value
+
+
+def unscaled(optimizer):
+    """Returns the optimizer inside of a `LossScaleOptimizer`, or any other as it is."""
+    return optimizer.inner_optimizer if is_loss_scale(optimizer) else optimizer
+
+
+def with_loss_scale(optimizer):
+    """Returns an optimizer that keeps gradients from vanishing in float16."""
+    if is_loss_scale(optimizer):
+        return optimizer
+    return keras.optimizers.LossScaleOptimizer(optimizer)
