@@ -15,7 +15,7 @@ from keras_multimix import (
     tracing,
     unmixed,
 )
-from keras_multimix.arguments import check_dtype, invalid, resolve_seed
+from keras_multimix.arguments import Fixed, check_dtype, invalid, resolve_seed
 from keras_multimix.keras_fixes.skip_call import can_skip_keras_call
 from keras_multimix.layers import random_state, shapes
 from keras_multimix.layers.mixture import Mixture
@@ -33,14 +33,16 @@ class MixingLayer(keras.layers.Layer):
         **kwargs: `name` and `dtype` of the layer, a floating-point one.
     """
 
+    seed = Fixed("make a new layer with that seed")
+
     def __init__(self, *, seed=None, **kwargs):
         check_dtype(kwargs.get("dtype"))
         super().__init__(autocast=False, **kwargs)
-        self._seed = resolve_seed(seed)
+        self.seed = resolve_seed(seed)
         self.random_state = self.add_weight(
             shape=(3,),
             dtype="int32",
-            initializer=random_state.key_initializer(self._seed),
+            initializer=random_state.key_initializer(self.seed),
             trainable=False,
             aggregation="only_first_replica",
             name="random_state",
@@ -48,20 +50,6 @@ class MixingLayer(keras.layers.Layer):
         self._home = os.getpid()
         self.supports_masking = True
         self.built = True
-
-    @property
-    def seed(self):
-        """The seed of the layer's stream, which cannot be assigned."""
-        return self._seed
-
-    @seed.setter
-    def seed(self, value):
-        raise invalid(
-            "assignment to `seed`",
-            expected="no assignment: the stream has begun with its seed",
-            received=f"seed = {value!r:.40}",
-            fix="make a new layer with that seed",
-        )
 
     # The calls ---------------------------------------------------------------
 

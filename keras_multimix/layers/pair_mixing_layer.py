@@ -14,11 +14,11 @@ from keras_multimix import (
 from keras_multimix import pairing as pairings
 from keras_multimix import unmixed as unmixed_parts
 from keras_multimix.arguments import (
+    Fixed,
     check_alpha,
     check_choice,
     check_count,
     check_flag,
-    invalid,
 )
 from keras_multimix.layers.draws_ahead import DrawsAhead
 from keras_multimix.layers.mixing_layer import MixingLayer
@@ -54,6 +54,10 @@ class PairMixingLayer(MixingLayer):
         **kwargs: `name` and `dtype` of the layer, a floating-point one.
     """
 
+    alpha = Fixed(
+        "pass `MixupSchedule(alpha=lambda epoch: …)` to `fit`, or make a new layer"
+    )
+
     def __init__(
         self,
         alpha=1.0,
@@ -70,7 +74,7 @@ class PairMixingLayer(MixingLayer):
         **kwargs,
     ):
         super().__init__(seed=seed, **kwargs)
-        self._first_alpha = self._alpha = check_alpha(alpha)
+        self.alpha = self._alpha = check_alpha(alpha)
         self._quantiles = coefficients.quantile_table(self._alpha)
         self._quantiles_variable = None
         self._draws = DrawsAhead()
@@ -254,21 +258,6 @@ class PairMixingLayer(MixingLayer):
         return self.num_interpolations, self.sampling, self._pairing
 
     # An α that changes ---------------------------------------------------------
-
-    @property
-    def alpha(self):
-        """The α that the layer was made with."""
-        return self._first_alpha
-
-    @alpha.setter
-    def alpha(self, value):
-        raise invalid(
-            "assignment to `alpha`",
-            expected="no assignment: a function that is compiled keeps its α",
-            received=f"alpha = {value!r:.40}",
-            fix="pass `MixupSchedule(alpha=lambda epoch: …)` to `fit`, or make a new "
-            "layer",
-        )
 
     @property
     def _is_identity(self):

@@ -12,14 +12,14 @@ ROWS = 6
 WAYS = ["numpy", "tensors", *COMPILED, "dataset"]
 X = np.random.default_rng(3).normal(size=(ROWS, 5, 4)).astype("float32")
 LENGTHS = np.array([5, 2, 4, 1, 3, 5], "int32")
-SPEAKERS = np.array([7, 8, 9, 7, 8, 9], "int64")
+SPEAKERS = np.array([7, 8, 9, 7, 8, 9], "uint32")
 PADDED = np.arange(5) < LENGTHS[:, None]
 Y = np.random.default_rng(4).uniform(size=(ROWS, 3)).astype("float32")
 
 
 def batch():
     x = {"x": X, "lengths": LENGTHS, "speaker": SPEAKERS, "mask": PADDED}
-    return x, {"label": Y, "row": np.arange(ROWS)}
+    return x, {"label": Y, "row": np.arange(ROWS, dtype="int32")}
 
 
 RULES = {"lengths": "max", "speaker": "own", "mask": None, "row": None}
