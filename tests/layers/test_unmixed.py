@@ -12,7 +12,7 @@ ROWS = 6
 WAYS = ["numpy", "tensors", *COMPILED, "dataset"]
 X = np.random.default_rng(3).normal(size=(ROWS, 5, 4)).astype("float32")
 LENGTHS = np.array([5, 2, 4, 1, 3, 5], "int32")
-SPEAKERS = np.array([7, 8, 9, 7, 8, 9], "uint32")
+SPEAKERS = np.array([7, 8, 9, 7, 8, 9], "int32")
 PADDED = np.arange(5) < LENGTHS[:, None]
 Y = np.random.default_rng(4).uniform(size=(ROWS, 3)).astype("float32")
 
@@ -65,10 +65,7 @@ def expected(layer, own_batch, partners=None):
 def test_each_part_follows_its_rule(way, layer_class):
     layer = layer_class(1.0, 2, unmixed=RULES, seed=1)
     x, y = run(layer, batch(), way)
-    assert list(x) == ["x", "lengths", "speaker", "mask"] and list(y) == [
-        "label",
-        "row",
-    ]
+    assert set(x) == {"x", "lengths", "speaker", "mask"} and set(y) == {"label", "row"}
     for name, want in expected(layer, batch()).items():
         got = (x | y)[name]
         assert str(got.dtype) == str((batch()[0] | batch()[1])[name].dtype)
