@@ -90,6 +90,24 @@ def test_a_scheduler_sets_the_rates_inside_of_scaled_losses():
     assert rates == [0.25, 0.25]
 
 
+@SINCE_3_15
+def test_optimizers_for_parts_of_a_network_are_told_apart():
+    parts = keras.optimizers.OptimizerMap(
+        SGD(0.4, name="of_biases"), {".*kernel": SGD(0.2, name="of_kernels")}
+    )
+    gan = gan_of(keras.optimizers.MultiOptimizer(parts), SGD(0.1))
+    oracle = Oracle(gan, SGD(0.2), SGD(0.05))
+    biases = Oracle(gan, SGD(0.1), SGD(0.05))
+    scheduler = callbacks.LearningRateScheduler(lambda epoch, rate: rate * 0.5)
+    history = train(gan, scheduler, epochs=1)
+    assert history["learning_rate_generator_of_biases"] == [pytest.approx(0.2)]
+    assert history["learning_rate_generator_of_kernels"] == [pytest.approx(0.1)]
+    for each in (oracle, biases):
+        each.epoch(rows(8), 8)
+    oracle.generator[0::2] = biases.generator[0::2]  # kernels at the rate of 0.1
+    assert_stepped_by_hand(gan, oracle)
+
+
 @pytest.mark.parametrize("network_with", ["generator", "discriminator"])
 @pytest.mark.parametrize("kind", ["LearningRateScheduler", "ReduceLROnPlateau"])
 def test_a_schedule_inside_of_an_optimizer_cannot_be_set(kind, network_with):

@@ -16,6 +16,7 @@ from tests.models.gan_oracle import (
 )
 
 SGD, Adam = keras.optimizers.SGD, keras.optimizers.Adam
+SLOW = pytest.mark.slow
 POLICIES = ("float32", "mixed_bfloat16", "mixed_float16")
 OPTIONS = {
     "gradient_accumulation_steps": {"gradient_accumulation_steps": 2},
@@ -32,6 +33,7 @@ OPTIONS = {
     "loss_scale_factor": {"loss_scale_factor": 128.0},
     "schedule": {},
 }
+ALIKE = ("clipvalue", "global_clipnorm")  # they go the way of `clipnorm`
 
 
 def rate(name, value):
@@ -52,7 +54,10 @@ def train(gan, epochs=1, **kwargs):
     return gan.fit(rows(8), epochs=epochs, **options).history
 
 
-@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=SLOW) if name in ALIKE else name for name in OPTIONS],
+)
 def test_an_option_does_what_it_does_by_hand(name):
     options = OPTIONS[name]
     # Nothing trained alike, so that the options of one do not pass for the other's.
@@ -165,7 +170,10 @@ def test_mixed_precision_trains_both_networks(policy, dtype_policy):
     np.testing.assert_allclose(ours, theirs, atol=0.03 * np.abs(theirs).max())
 
 
-@pytest.mark.parametrize("part", ["model", "generator", "discriminator"])
+@pytest.mark.parametrize(
+    "part",
+    ["generator", *(pytest.param(x, marks=SLOW) for x in ("model", "discriminator"))],
+)
 def test_any_part_in_float16_scales_both_losses(part, dtype_policy):
     def made(name, make):
         dtype_policy("mixed_float16" if name == part else "float32")
@@ -233,7 +241,9 @@ def test_options_of_compile_change_no_weight(options):
     assert_same(*gans, rtol=1e-5)
 
 
-@pytest.mark.parametrize("frozen", ["generator", "discriminator"])
+@pytest.mark.parametrize(
+    "frozen", ["discriminator", pytest.param("generator", marks=SLOW)]
+)
 def test_a_frozen_network_stays_and_the_other_trains(frozen):
     gan = MixupGAN(network(2, 3), network(3, 1), 0.2, 2, seed=1)
     getattr(gan, frozen).trainable = False

@@ -87,8 +87,7 @@ def _check_monitor(callback, losses):
 def _check_rates(callback, optimizer):
     name = type(callback).__name__
     for each in optimizer.optimizers:
-        rate = getattr(each, "learning_rate", None)
-        if not isinstance(rate, keras.Variable):
+        if not isinstance(each.learning_rate, keras.Variable):
             raise invalid(
                 f"callback `{name}`",
                 expected="optimizers whose learning rates are numbers",

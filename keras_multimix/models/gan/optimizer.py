@@ -27,7 +27,12 @@ class GANOptimizer(keras.optimizers.Optimizer):
         super().__init__(learning_rate=0.0, **kwargs)
         self.generator = generator
         self.discriminator = discriminator
-        self.optimizers = []
+        self._of_networks = []
+
+    @property
+    def optimizers(self):
+        """All optimizers, as Keras' callbacks look for them."""
+        return [each for network in self._of_networks for each in network.optimizers()]
 
     @property
     def variables(self):
@@ -41,19 +46,17 @@ class GANOptimizer(keras.optimizers.Optimizer):
 
     def build_both(self, generator_weights, discriminator_weights):
         """Makes the variables of both optimizers for the weights that they change."""
-        self.optimizers = [
-            NetworkOptimizer("generator", self.generator, generator_weights),
-            NetworkOptimizer(
-                "discriminator", self.discriminator, discriminator_weights
-            ),
+        self._of_networks = [
+            _OfNetwork("generator", self.generator, generator_weights),
+            _OfNetwork("discriminator", self.discriminator, discriminator_weights),
         ]
-        for each in self.optimizers:
+        for each in self._of_networks:
             each.build()
         self.built = True
 
     def finalize_variable_values(self, var_list):
         """Gives the weights their averages at the end of `fit`, for `use_ema=True`."""
-        for each in self.optimizers:
+        for each in self._of_networks:
             each.finalize()
 
     @property
@@ -106,36 +109,53 @@ class GANOptimizer(keras.optimizers.Optimizer):
         return cls(**rebuilt(config, ("generator", "discriminator"), custom_objects))
 
 
-class NetworkOptimizer:
-    """An optimizer as Keras' callbacks see it, under the name of its network.
+class _OfNetwork:
+    """A network's optimizer and the weights that it changes.
 
-    Callbacks log the learning rate under that name. All other attributes are those of
-    the optimizer, or of the one inside of a `LossScaleOptimizer`.
-
-    Args:
-        name: The name of the network.
-        optimizer: Its Keras optimizer.
-        weights: The weights that the optimizer changes.
+    It hides the weights from the `GANOptimizer`, which would count them as its own
+    variables.
     """
 
     def __init__(self, name, optimizer, weights):
-        self.name = name
-        self._whole = optimizer
-        self._optimizer = unscaled(optimizer)
+        self._name = name
+        self._optimizer = optimizer
         self._weights = weights
+
+    def build(self):
+        """Makes the optimizer's variables, unless it has them already."""
+        if not self._optimizer.built:
+            self._optimizer.build(self._weights)
+
+    def finalize(self):
+        """Gives the weights their averages, if the optimizer keeps any."""
+        self._optimizer.finalize_variable_values(self._weights)
+
+    def optimizers(self):
+        """Returns the optimizer, or those inside of a `MultiOptimizer`, renamed."""
+        inner = unscaled(self._optimizer)
+        if not hasattr(inner, "optimizers"):
+            return [RenamedOptimizer(self._name, inner)]
+        return [
+            RenamedOptimizer(f"{self._name}_{each.name}", each)
+            for each in inner.optimizers
+        ]
+
+
+class RenamedOptimizer:
+    """An optimizer under another name, for Keras' callbacks, which log that name.
+
+    Args:
+        name: The name.
+        optimizer: The Keras optimizer that has all other attributes.
+    """
+
+    def __init__(self, name, optimizer):
+        self.name = name
+        self._optimizer = optimizer
 
     def __getattr__(self, name):
         """Returns an attribute of the optimizer."""
         return getattr(self._optimizer, name)
-
-    def build(self):
-        """Makes the optimizer's variables, unless it has them already."""
-        if not self._whole.built:
-            self._whole.build(self._weights)
-
-    def finalize(self):
-        """Gives the weights their averages, if the optimizer keeps any."""
-        self._whole.finalize_variable_values(self._weights)
 
     @property
     def learning_rate(self):
