@@ -14,6 +14,7 @@ from keras_multimix.label_kinds import (
     encoded_shape,
     is_mask,
     is_sequence,
+    places_of,
 )
 from keras_multimix.label_parts import classes_of, map_labels, sample_weights_of
 
@@ -54,17 +55,24 @@ def check_weights(num_classes, leaf, weight, places=NO_PLACES):
         )
 
 
-def check(batch, num_classes, places):
+def check(batch, num_classes, data_format):
     """Refuses a batch whose labels or weights cannot be averaged.
 
     Args:
         batch: The `Batch`.
         num_classes: How many classes its labels have: see `classes_of`.
-        places: The `Places` of its inputs.
+        data_format: Where its images have their channels.
 
     Raises:
         ValueError: See `check_labels`; also if the weights do not fit the labels.
     """
+    _, label_leaves, mask_leaves, weight_leaves = batch.part_leaves
+    if num_classes is None and not weight_leaves:  # then the dtype says it all
+        for leaf in label_leaves + mask_leaves:
+            if is_integer(leaf):
+                _check_indices(leaf, None)
+        return
+    places = places_of(batch.inputs, data_format)
     parts, weights = (batch.labels, batch.masks), sample_weights_of(batch)
     for part, classes, weight in zip(
         parts, classes_of(num_classes, batch), weights, strict=True

@@ -4,8 +4,9 @@ import functools
 
 from keras import tree
 
+from keras_multimix import mixing
 from keras_multimix.arguments import check_count, invalid
-from keras_multimix.batches import map_leaves
+from keras_multimix.batches import Batch, map_leaves
 
 MAX_CLASSES = 2**31 - 1  # class indices are 32-bit integers
 
@@ -75,7 +76,7 @@ def classes_of(num_classes, batch):
         ValueError: If `num_classes` names labels that are not there.
     """
     what = "argument `num_classes`"
-    if not tree.is_nested(num_classes):
+    if not isinstance(num_classes, (dict, list, tuple)):
         return num_classes, num_classes
     if batch.masks is None:
         return None if batch.labels is None else spread(
@@ -125,7 +126,9 @@ def map_labels(function, classes, *structures):
         classes: What `classes_of` returned for the first of the structures.
         *structures: Structures of labels.
     """
-    if not tree.is_nested(classes):
+    if not isinstance(classes, (dict, list, tuple)):
+        if hasattr(structures[0], "dtype"):
+            return function(classes, *structures)
         return map_leaves(functools.partial(function, classes), *structures)
     return tree.map_structure(
         lambda number, *leaves: (
@@ -134,3 +137,21 @@ def map_labels(function, classes, *structures):
         classes,
         *structures,
     )
+
+
+def united(own, partner, own_weight, partner_weight, ops):
+    """Returns the larger of two labels at each place, for a union of tags.
+
+    Args:
+        own: The rows' labels, a structure.
+        partner: The partners' labels, likewise.
+        own_weight: The rows' sample weights, or None; what weighs 0 counts as 0.
+        partner_weight: The partners' sample weights, or None.
+        ops: The namespace of all of them.
+    """
+    weights = [
+        sample_weights_of(Batch(None, labels, None, weight))[0]
+        for labels, weight in ((own, own_weight), (partner, partner_weight))
+    ]
+    larger = functools.partial(mixing.larger, ops=ops)
+    return map_leaves(larger, own, partner, *weights)

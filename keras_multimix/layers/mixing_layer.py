@@ -9,7 +9,6 @@ from keras import ops as keras_ops
 from keras_multimix import (
     batches,
     label_checks,
-    label_kinds,
     namespaces,
     runtime,
     tracing,
@@ -287,8 +286,7 @@ class MixingLayer(keras.layers.Layer):
 
     def _validate(self, batch):
         batches.check_batch(batch)
-        places = label_kinds.places_of(batch.inputs, self.data_format)
-        label_checks.check(batch, self.num_classes, places)
+        label_checks.check(batch, self.num_classes, self.data_format)
         self._check(batch, batch)
 
     # Keras --------------------------------------------------------------------

@@ -134,27 +134,34 @@ class Mixture:
         both = (
             [self._batch] if self._partners is None else [self._batch, self._partners]
         )
+        parts = [self._batch.parts] if len(both) == 1 else [b.parts for b in both]
+        inputs, *labelled, sample_weight = zip(*parts, strict=True)
         locate, weights = self._locator(layer), self._label_coefficients(layer)
         mix_input = functools.partial(self._mix_input, layer, locate)
-        mix_weight = functools.partial(self._mix_weight, layer, locate, weights)
-        mix_label = functools.partial(self._mix_label, layer, locate, weights)
-        classes = label_parts.classes_of(layer.num_classes, self._batch)
-        sample_weights = [label_parts.sample_weights_of(each) for each in both]
-        mixed_labels = [
-            label_parts.map_labels(
-                mix_label,
-                classes[number],
-                *((each.labels, each.masks)[number] for each in both),
-                *(each[number] for each in sample_weights),
-            )
-            for number in (0, 1)
-        ]
+        mixed_labels = [None, None]
+        for number, part in enumerate(labelled):
+            if part[0] is not None:
+                mixed_labels[number] = self._mix_labels(
+                    layer, locate, weights, both, part, number
+                )
+        mixed_weight = None
+        if sample_weight[0] is not None:
+            mix_weight = functools.partial(self._mix_weight, layer, locate, weights)
+            mixed_weight = map_leaves(mix_weight, *sample_weight)
         return self._batch.pack(
-            map_leaves(mix_input, *(each.inputs for each in both)),
+            map_leaves(mix_input, *inputs),
             *mixed_labels,
-            map_leaves(mix_weight, *(each.sample_weight for each in both)),
+            mixed_weight,
             **self._kept_by(layer, both, locate),
         )
+
+    def _mix_labels(self, layer, locate, weights, both, part, number):
+        """Mixes the labels of a batch, part 0, or its masks, part 1."""
+        mix_label = functools.partial(self._mix_label, layer, locate, weights)
+        classes = label_parts.classes_of(layer.num_classes, self._batch)[number]
+        if self._batch.sample_weight is not None:
+            part += tuple(label_parts.sample_weights_of(b)[number] for b in both)
+        return label_parts.map_labels(mix_label, classes, *part)
 
     def _kept_by(self, layer, both, locate):
         if self._batch.kept is None:
@@ -174,10 +181,12 @@ class Mixture:
         """Mixes labels.
 
         The leaves are the labels, the partners' labels if these came in a batch of
-        their own, and the sample weights of either, which may be None.
+        their own, and then the sample weights of either, if there are any.
         """
-        ops, half = self._ops, len(leaves) // 2
-        places = label_kinds.places_of(self._batch.inputs, layer.data_format)
+        ops, half = self._ops, 1 if self._partners is None else 2
+        places = label_kinds.NO_PLACES
+        if num_classes is not None:
+            places = label_kinds.places_of(self._batch.inputs, layer.data_format)
         encode = functools.partial(
             label_kinds.encode,
             num_classes=num_classes,
@@ -197,7 +206,7 @@ class Mixture:
                 encoded, partners, self._transformation, dtype, ops, axes
             )
         weight = leaves[half:]
-        weight = None if weight[0] is None else locate(*weight)
+        weight = locate(*weight) if weight and weight[0] is not None else None
         if layer.mix_labels == "union":
             tags = mixing.larger(
                 encoded,
@@ -260,15 +269,8 @@ class Mixture:
             batch.sample_weight, given.sample_weight, is_weight=True
         )
         if layer.mix_labels == "union":
-            counting = batches.Batch(None, own, None, own_weight)
-            counting_partner = batches.Batch(None, partner, None, partner_weight)
-            own = partner = map_leaves(
-                functools.partial(mixing.larger, ops=ops),
-                own,
-                partner,
-                label_parts.sample_weights_of(counting)[0],
-                label_parts.sample_weights_of(counting_partner)[0],
-            )
+            sides = own, partner, own_weight, partner_weight
+            own = partner = label_parts.united(*sides, ops)
         if batch.kept is not None:
             both = [batch] if partners is None else [batch, partners]
             kept = self._kept_by(layer, both, self._locator(layer))["kept"][1]
