@@ -144,14 +144,11 @@ class Mixture:
                 mixed_labels[number] = self._mix_labels(
                     layer, locate, weights, both, part, number
                 )
-        mixed_weight = None
-        if sample_weight[0] is not None:
-            mix_weight = functools.partial(self._mix_weight, layer, locate, weights)
-            mixed_weight = map_leaves(mix_weight, *sample_weight)
+        mix_weight = functools.partial(self._mix_weight, layer, locate, weights)
         return self._batch.pack(
             map_leaves(mix_input, *inputs),
             *mixed_labels,
-            mixed_weight,
+            map_leaves(mix_weight, *sample_weight),
             **self._kept_by(layer, both, locate),
         )
 
