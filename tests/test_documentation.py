@@ -123,11 +123,14 @@ def test_private_names_of_keras_are_those_that_are_known():
     trees = [tree for path, tree in TREES.items() if path.parent.name == "keras_fixes"]
     assert set().union(*map(private_names, trees)) == {
         "_compile_loss",
+        "_compile_metrics",
         "_fn_kwargs",
         "_get_call_context",
         "_inbound_nodes",
         "_keras_history",
         "_maybe_reset_call_context",
+        "_user_metrics",
+        "_user_weighted_metrics",
     }
 
 

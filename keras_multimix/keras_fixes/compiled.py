@@ -6,6 +6,8 @@ the result to itself. Nor does a metric of a function give the function away.
 
 import contextlib
 
+from keras import tree
+
 
 @contextlib.contextmanager
 def replaced_losses(model, replace, y, y_pred):
@@ -29,6 +31,17 @@ def replaced_losses(model, replace, y, y_pred):
         yield
     finally:
         losses._flat_losses = before
+
+
+def metrics_of(model):
+    """Returns what the user gave to `compile` as metrics, a list.
+
+    On TensorFlow, Keras lists them only once it has traced the first step.
+    """
+    metrics = model._compile_metrics
+    if metrics is None:
+        return []
+    return tree.flatten([metrics._user_metrics, metrics._user_weighted_metrics])
 
 
 def value_of(metric, y_true, y_pred):

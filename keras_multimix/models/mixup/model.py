@@ -185,7 +185,7 @@ class MixupModel(ResumableModel):
         microbatches.check_optimizer(self, self._num_microbatches)
         if self.train_function is not None and not force:
             return
-        if weighted_metrics.count_in_floats(self.metrics):
+        if weighted_metrics.count_in_floats(self):
             self.test_function = None  # it reads the matrices of before
 
         def build():

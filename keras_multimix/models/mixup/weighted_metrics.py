@@ -19,11 +19,11 @@ from keras_multimix.keras_fixes.tensors import repeat_for_places
 from keras_multimix.models.mixup import pair_values
 
 
-def count_in_floats(metrics):
+def count_in_floats(model):
     """Makes confusion matrices count in float32, because λ is no whole number.
 
     Args:
-        metrics: The metrics of a model, which may hold other metrics.
+        model: A compiled model.
 
     Returns:
         Whether a matrix started anew.
@@ -32,7 +32,7 @@ def count_in_floats(metrics):
         ValueError: If a matrix counts in integers and cannot start anew.
     """
     anew = False
-    for metric in _compiled(metrics):
+    for metric in compiled.metrics_of(model):
         if isinstance(metric, keras.metrics.IoU) and "int" in metric.dtype:
             anew = True
             try:
