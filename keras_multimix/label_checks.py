@@ -127,8 +127,8 @@ def _check_indices(leaf, num_classes):
         return
     values = np.asarray(values, "float32" if dtype == "bfloat16" else None)
     low, high = values.min(), values.max()
-    # Not a number compares as False.
-    if not (low >= 0 and high < num_classes and (values % 1 == 0).all()):
+    inside = low >= 0 and high < num_classes  # not a number compares as False
+    if not (inside and (is_integer(leaf) or (values % 1 == 0).all())):
         raise invalid(
             "labels",
             expected=f"class indices from 0 to {num_classes - 1}, whole numbers",

@@ -17,13 +17,11 @@ class Kept(NamedTuple):
     Attributes:
         inputs: Such inputs, by their paths.
         labels: Such labels, by their paths.
-        whole_inputs: All inputs of the batch, in the caller's structure.
-        whole_labels: All its labels.
+        whole_labels: All labels of the batch, in the caller's structure.
     """
 
     inputs: Any
     labels: Any
-    whole_inputs: Any
     whole_labels: Any
 
 
@@ -85,7 +83,7 @@ def set_aside(batch, unmixed):
         batch,
         inputs=inputs,
         labels=labels,
-        kept=Kept(kept_inputs, kept_labels, batch.inputs, batch.labels),
+        kept=Kept(kept_inputs, kept_labels, batch.labels),
         pack=pack,
     )
 

@@ -1,5 +1,7 @@
 """Along which axes of inputs, labels and weights boxes are cut."""
 
+from keras_multimix.batches import same_shape
+
 _COLOURS = (1, 3)
 _LEAST_PIXELS = 8
 
@@ -66,11 +68,11 @@ def _of_label(shape, image, axes, first):
     for places in choices:
         sizes = [image[axis] for axis in places]
         along = [places.index(axis) for axis in cut]
-        if len(shape) == len(places) + 1 and _same(shape[1:], sizes):
+        if len(shape) == len(places) + 1 and same_shape(shape[1:], sizes):
             return tuple(1 + place for place in along), False
         if len(shape) == len(places) + 2:
             start = 2 if first and rank >= 4 else 1
-            if _same(shape[start : start + len(places)], sizes):
+            if same_shape(shape[start : start + len(places)], sizes):
                 return tuple(start + place for place in along), True
     return None
 
@@ -81,12 +83,6 @@ def _channel(rank, cut, axes, first):
         return 1 if first else rank - 1
     # Of three axes the last are frequencies or pixels, unless the caller chose axes.
     return rank - 1 if axes is not None and rank == 3 and rank - 1 not in cut else None
-
-
-def _same(sizes, others):
-    return len(sizes) == len(others) and all(
-        None in pair or pair[0] == pair[1] for pair in zip(sizes, others, strict=True)
-    )
 
 
 def fits_only_other_layout(shape, first):
