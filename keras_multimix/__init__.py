@@ -5,7 +5,7 @@ import importlib
 from keras_multimix import metrics as metrics
 from keras_multimix import pairing as pairing
 from keras_multimix.callbacks import MixupSchedule
-from keras_multimix.layers import CutMix, MixUp, MultiMix, RandomMix
+from keras_multimix.layers import CutMix, MixUp, MultiMix, RandomMix, RegMixup
 from keras_multimix.models import MixupGAN, MixupModel
 
 __version__ = "0.1.0"
@@ -17,6 +17,7 @@ __all__ = [
     "MixupSchedule",
     "MultiMix",
     "RandomMix",
+    "RegMixup",
 ]
 
 

@@ -98,6 +98,19 @@ def check_count(name, value, *, minimum=1, maximum=None):
     return number
 
 
+def check_share(name, value):
+    """Returns `value` as a float, or raises a ValueError unless it is in [0, 1)."""
+    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not real or not 0 <= value < 1:
+        raise invalid(
+            f"argument `{name}`",
+            expected="a number, 0 or more and less than 1",
+            received=f"{name}={value!r:.80}",
+            fix="pass for instance 0.1 (0 turns it off)",
+        )
+    return float(value)
+
+
 def check_choice(name, value, choices):
     """Raises a ValueError unless `value` is one of the strings `choices`."""
     if not isinstance(value, str) or value not in choices:

@@ -60,7 +60,7 @@ def are_classes(leaf, num_classes, places=NO_PLACES):
     return shape[class_axis(shape, places)] != num_classes
 
 
-def encode(leaf, num_classes, ops, places=NO_PLACES):
+def encode(leaf, num_classes, ops, places=NO_PLACES, smoothing=0.0):
     """Returns labels as numbers that can be averaged.
 
     Args:
@@ -70,6 +70,7 @@ def encode(leaf, num_classes, ops, places=NO_PLACES):
         ops: The namespace of the labels.
         places: The `Places` of the inputs: the last axis of a mask `(B, H, W)` of
             images `(B, H, W, C)` is their width, and stays also where that is 1.
+        smoothing: ε: scores become `(1 - ε) * scores + ε / num_classes`.
 
     Returns:
         Class indices as one-hot float32 with an axis of size `num_classes`, the last,
@@ -78,7 +79,10 @@ def encode(leaf, num_classes, ops, places=NO_PLACES):
         the name of the dtype.
     """
     if not are_classes(leaf, num_classes, places):
-        return at_least_float32(leaf, ops)
+        scores, dtype = at_least_float32(leaf, ops)
+        if num_classes is not None and smoothing:
+            scores = scores * (1.0 - smoothing) + smoothing / num_classes
+        return scores, dtype
     single = _single_axis(leaf.shape, places)
     if single is not None:
         sizes = list(ops.shape(leaf))
@@ -91,11 +95,18 @@ def encode(leaf, num_classes, ops, places=NO_PLACES):
         if "float" in dtype_of(leaf):
             known &= ops.equal(ops.cast(indices, dtype_of(leaf)), leaf)
         indices = ops.where(known, indices, -1)
-    if not classes_come_first(leaf.shape, places):
-        return ops.one_hot(indices, num_classes), "float32"
-    sizes = (1, num_classes, *(1,) * (len(leaf.shape) - 1))
-    each = ops.reshape(ops.arange(num_classes, dtype="int32"), sizes)
-    return ops.cast(ops.equal(indices[:, None], each), "float32"), "float32"
+    first = classes_come_first(leaf.shape, places)
+    if first:
+        sizes = (1, num_classes, *(1,) * (len(leaf.shape) - 1))
+        each = ops.reshape(ops.arange(num_classes, dtype="int32"), sizes)
+        scores = ops.cast(ops.equal(indices[:, None], each), "float32")
+    else:
+        scores = ops.one_hot(indices, num_classes)
+    if smoothing:
+        known = ops.cast(indices >= 0, "float32")
+        known = known[:, None] if first else known[..., None]
+        scores = scores * (1.0 - smoothing) + known * (smoothing / num_classes)
+    return scores, "float32"
 
 
 def encoded_shape(leaf, num_classes, places=NO_PLACES):

@@ -139,7 +139,7 @@ def map_labels(function, classes, *structures):
     )
 
 
-def united(own, partner, own_weight, partner_weight, ops):
+def united(own, partner, own_weight, partner_weight, coefficients, ops):
     """Returns the larger of two labels at each place, for a union of tags.
 
     Args:
@@ -147,11 +147,12 @@ def united(own, partner, own_weight, partner_weight, ops):
         partner: The partners' labels, likewise.
         own_weight: The rows' sample weights, or None; what weighs 0 counts as 0.
         partner_weight: The partners' sample weights, or None.
+        coefficients: λ, float32 of shape `(N,)`.
         ops: The namespace of all of them.
     """
     weights = [
         sample_weights_of(Batch(None, labels, None, weight))[0]
         for labels, weight in ((own, own_weight), (partner, partner_weight))
     ]
-    larger = functools.partial(mixing.larger, ops=ops)
-    return map_leaves(larger, own, partner, *weights)
+    union = functools.partial(mixing.union, coefficients=coefficients[:, None], ops=ops)
+    return map_leaves(union, own, partner, *weights)

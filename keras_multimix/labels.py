@@ -23,6 +23,9 @@ class LabelPairs(NamedTuple):
         scale: The number of plain rows divided by the number of mixed rows.
         num_interpolations: K, how many mixed rows in turn a pair has.
         shared: Whether all pairs have the same K coefficients.
+        originals: Whether the first of the K rows of a pair is the row itself, for
+            metrics to see these rows only; a scalar tensor where that is not known
+            yet. None if mixed rows are all alike.
     """
 
     own: Any
@@ -33,6 +36,7 @@ class LabelPairs(NamedTuple):
     scale: Any
     num_interpolations: int
     shared: bool
+    originals: Any = None
 
 
 def mixed_dtype(leaf):

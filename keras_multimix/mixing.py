@@ -17,7 +17,7 @@ import keras
 import numpy as np
 
 from keras_multimix import namespaces, runtime, tracing
-from keras_multimix.batches import needs_cast
+from keras_multimix.batches import dtype_of, needs_cast
 
 # Below that many numbers in a row dispatching costs more than memory traffic does.
 _LARGE_ROW = 1024
@@ -127,22 +127,47 @@ def interpolate_weighted(x, partners, weight, coefficients, dtype, ops):
     return ops.where(known, products / safe, plain)
 
 
-def larger(own, partner, own_weight, partner_weight, ops):
+def of_either(combine, own, partner, coefficients, ops):
+    """Combines rows that are not averaged; a row that weighs 0 takes no part.
+
+    Args:
+        combine: A function of two tensors, such as their maximum.
+        own: Tensor of shape `(B, ...)`.
+        partner: The same of the partners.
+        coefficients: float32 tensor of shape `(B, K)`, λ in [0, 1].
+        ops: The namespace of all of them.
+
+    Returns:
+        A tensor of shape `(B * K, ...)` and the dtype of `own`: the row itself where λ
+        is 1, the partner where it is 0, and else both combined.
+    """
+    times, dtype = coefficients.shape[1], dtype_of(own)
+    both = ops.cast(combine(own, partner), dtype)
+    both, own, partner = (repeat_rows(x, times, ops) for x in (both, own, partner))
+    weights = _aligned(ops.reshape(coefficients, (-1,)), own, "float32", ops)
+    return ops.where(weights == 1, own, ops.where(weights == 0, partner, both))
+
+
+def union(own, partner, own_weight, partner_weight, coefficients, ops):
     """Returns the larger of two labels at each place; what weighs 0 counts as 0.
 
     Args:
         own: Tensor of shape `(B, ...)`: 0 or 1 for each tag, or a score between.
         partner: The same of the partners.
-        own_weight: Weights of rows or places; None where all count.
+        own_weight: Sample weights of rows or places; None where all count.
         partner_weight: The same of the partners.
+        coefficients: float32 tensor of shape `(B, K)`, λ in [0, 1].
         ops: The namespace of all of them.
+
+    Returns:
+        A tensor of shape `(B * K, ...)`.
     """
     if own_weight is not None:
         own, partner = (
             ops.where(_aligned(w, y, "float32", ops) != 0, y, ops.zeros_like(y))
             for y, w in ((own, own_weight), (partner, partner_weight))
         )
-    return ops.maximum(own, partner)
+    return of_either(ops.maximum, own, partner, coefficients, ops)
 
 
 def _aligned(weight, like, dtype, ops):

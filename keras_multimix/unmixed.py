@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import operator
 from typing import Any, NamedTuple
 
 from keras_multimix import mixing
@@ -133,7 +134,7 @@ def put_back(like, rest, kept, path=()):
     return rest
 
 
-def mix(parts, unmixed, locate, times, ops, is_label=False):
+def mix(parts, unmixed, locate, coefficients, ops, is_label=False):
     """Returns what becomes of the parts that are not averaged, by their paths.
 
     Args:
@@ -141,7 +142,7 @@ def mix(parts, unmixed, locate, times, ops, is_label=False):
             batch if these came in one of their own.
         unmixed: What `check` returned.
         locate: A function that finds the rows of a tensor, and their `Partners`.
-        times: K.
+        coefficients: λ, float32 of shape `(B, K)`.
         ops: The namespace of all of them.
         is_label: Whether they are labels, which stay, while of inputs the larger counts
             if the caller named no rule.
@@ -150,13 +151,11 @@ def mix(parts, unmixed, locate, times, ops, is_label=False):
     def mix_leaf(rule, leaf, partner_leaf=None):
         own, partners = locate(leaf, partner_leaf)
         if rule == OWN:
-            return mixing.repeat_rows(own, times, ops)
-        dtype = dtype_of(leaf)
+            return mixing.repeat_rows(own, coefficients.shape[1], ops)
         both = own, mixing.take_rows(partners.source, partners.rows, ops)
-        if dtype == "bool":  # TensorFlow compares no booleans
-            both = [ops.cast(each, "int32") for each in both]
-        larger = ops.cast(ops.maximum(*both), dtype)
-        return mixing.repeat_rows(larger, times, ops)
+        # TensorFlow compares no booleans.
+        larger = operator.or_ if dtype_of(leaf) == "bool" else ops.maximum
+        return mixing.of_either(larger, *both, coefficients, ops)
 
     def rule(path):
         return unmixed[path[-1]] or (OWN if is_label else LARGER)
@@ -169,17 +168,24 @@ def mix(parts, unmixed, locate, times, ops, is_label=False):
     }
 
 
-def mix_batches(batches, unmixed, locate, times, ops):
+def mix_batches(batches, unmixed, locate, coefficients, ops):
     """Returns what becomes of the inputs and of the labels that are not averaged.
 
     Args:
         batches: The `Batch`, and the partners' if these came in one of their own.
         unmixed: What `check` returned.
-        locate: As for `mix`, like `times` and `ops`.
-        times: K.
+        locate: As for `mix`.
+        coefficients: λ, float32 of shape `(B, K)`.
         ops: The namespace.
     """
     return [
-        mix([each.kept[n] for each in batches], unmixed, locate, times, ops, n == 1)
+        mix(
+            [each.kept[n] for each in batches],
+            unmixed,
+            locate,
+            coefficients,
+            ops,
+            is_label=n == 1,
+        )
         for n in (0, 1)
     ]

@@ -1,5 +1,6 @@
 """Operations on tensors that are longer than they need to be, and why."""
 
+import keras
 from keras import ops
 
 
@@ -25,6 +26,29 @@ def interleave(first, second):
     if None in sizes:  # asked only then: each question is several operations of a graph
         sizes = ops.shape(first)[1:]
     return ops.reshape(ops.concatenate(rows, axis=1), (-1, *sizes))
+
+
+class TakeEvery(keras.Layer):
+    """Takes rows 0, `step`, `2 * step` and so on, and of their masks too.
+
+    Slicing alone loses the mask of predictions, which Keras' losses and metrics read,
+    and which only a layer may pass on.
+
+    Args:
+        step: An integer.
+    """
+
+    def __init__(self, step):
+        super().__init__(autocast=False)
+        self.supports_masking, self._step = True, step
+
+    def call(self, x):
+        """Returns the rows."""
+        return x[:: self._step]
+
+    def compute_mask(self, x, previous_mask):
+        """Returns the rows of the mask."""
+        return None if previous_mask is None else previous_mask[:: self._step]
 
 
 def repeat_for_places(weights, like):

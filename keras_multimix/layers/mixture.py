@@ -10,12 +10,11 @@ from keras_multimix import (
     label_parts,
     labels,
     mixing,
-    namespaces,
-    runtime,
     unmixed,
 )
 from keras_multimix.batches import map_leaves
 from keras_multimix.labels import LabelPairs
+from keras_multimix.layers.row_locator import RowLocator
 from keras_multimix.layers.shapes import num_pairs
 from keras_multimix.layers.transformations import part_of
 from keras_multimix.mixing import Partners
@@ -51,6 +50,7 @@ class Mixture:
         self._layer, self._batch, self._ops = layer, batch, ops
         self._partners, self._features = partners, features
         self._given = Given() if chosen else None
+        self._has_originals = layer.keep_originals or None
         first = batch.input_leaves[0]
         rows = first.shape[0]  # asking `ops` takes longer
         self._num_rows = ops.shape(first)[0] if rows is None else rows
@@ -76,6 +76,8 @@ class Mixture:
 
         part = copy.copy(self)
         part._transformation = part_of(self._transformation, number, count, self._ops)
+        if self._has_originals is not None:
+            part._has_originals = number == 0
         return part
 
     def batch(self):
@@ -94,13 +96,14 @@ class Mixture:
         structures = structures[: 1 if partner_structure is None else 2]
 
         def mix(layer):
-            locate, rules = self._locator(layer), layer.unmixed
+            locate, rules = self._rows(layer).in_any(), layer.unmixed
             mix_input = functools.partial(self._mix_input, layer, locate)
             if rules is None or self._features is not None:
                 return map_leaves(mix_input, *structures)
             parts = [unmixed.take_out(each, rules) for each in structures]
             rest, kept = zip(*parts, strict=True)
-            kept = unmixed.mix(kept, rules, locate, self._num_interpolations, self._ops)
+            weights = self._transformation["coefficients"]
+            kept = unmixed.mix(kept, rules, locate, weights, self._ops)
             return unmixed.put_back(structure, map_leaves(mix_input, *rest), kept)
 
         return self._by_layer(mix)
@@ -113,15 +116,17 @@ class Mixture:
             scale=self._ops.cast(self._num_rows, "float32") / rows_after,
             num_interpolations=self._num_interpolations,
             shared=self._layer._shares_coefficients,
+            originals=self._has_originals,
         )
 
     def mask(self, mask):
         """Mixes masks: a place counts in the mixed row if it does in either parent."""
-        ops, times = self._ops, self._num_interpolations
+        ops, weights = self._ops, self._transformation["coefficients"]
 
         def either(layer, leaf):
-            counts = ops.logical_or(self._own(leaf), self._partner_rows(layer, leaf))
-            return mixing.repeat_rows(ops.cast(counts, leaf.dtype), times, ops)
+            rows = self._rows(layer)
+            both = rows.own(leaf), rows.partner_rows(leaf)
+            return mixing.of_either(ops.logical_or, *both, weights, ops)
 
         return self._by_layer(lambda each: map_leaves(lambda m: either(each, m), mask))
 
@@ -131,40 +136,39 @@ class Mixture:
         return self._layer._by_choice(function, self._transformation, self._ops)
 
     def _batch_by(self, layer):
-        both = (
-            [self._batch] if self._partners is None else [self._batch, self._partners]
-        )
-        parts = [self._batch.parts] if len(both) == 1 else [b.parts for b in both]
+        parts = [each.parts for each in self._batches]
         inputs, *labelled, sample_weight = zip(*parts, strict=True)
-        locate, weights = self._locator(layer), self._label_coefficients(layer)
+        locate, weights = self._rows(layer).in_any(), self._label_coefficients(layer)
         mix_input = functools.partial(self._mix_input, layer, locate)
         mixed_labels = [None, None]
         for number, part in enumerate(labelled):
             if part[0] is not None:
                 mixed_labels[number] = self._mix_labels(
-                    layer, locate, weights, both, part, number
+                    layer, locate, weights, part, number
                 )
         mix_weight = functools.partial(self._mix_weight, layer, locate, weights)
         return self._batch.pack(
             map_leaves(mix_input, *inputs),
             *mixed_labels,
             map_leaves(mix_weight, *sample_weight),
-            **self._kept_by(layer, both, locate),
+            **self._kept_by(layer, locate),
         )
 
-    def _mix_labels(self, layer, locate, weights, both, part, number):
+    def _mix_labels(self, layer, locate, weights, part, number):
         """Mixes the labels of a batch, part 0, or its masks, part 1."""
         mix_label = functools.partial(self._mix_label, layer, locate, weights)
         classes = label_parts.classes_of(layer.num_classes, self._batch)[number]
         if self._batch.sample_weight is not None:
-            part += tuple(label_parts.sample_weights_of(b)[number] for b in both)
+            part += tuple(
+                label_parts.sample_weights_of(b)[number] for b in self._batches
+            )
         return label_parts.map_labels(mix_label, classes, *part)
 
-    def _kept_by(self, layer, both, locate):
+    def _kept_by(self, layer, locate):
         if self._batch.kept is None:
             return {}
-        times, ops = self._num_interpolations, self._ops
-        kept = unmixed.mix_batches(both, layer.unmixed, locate, times, ops)
+        weights, rules = self._transformation["coefficients"], layer.unmixed
+        kept = unmixed.mix_batches(self._batches, rules, locate, weights, self._ops)
         return {"kept": kept}
 
     def _mix_input(self, layer, locate, leaf, partner_leaf=None):
@@ -189,6 +193,7 @@ class Mixture:
             num_classes=num_classes,
             ops=ops,
             places=places,
+            smoothing=layer.label_smoothing,
         )
         own, partners = locate(*leaves[:half])
         encoded, dtype = encode(own)
@@ -205,14 +210,14 @@ class Mixture:
         weight = leaves[half:]
         weight = locate(*weight) if weight and weight[0] is not None else None
         if layer.mix_labels == "union":
-            tags = mixing.larger(
+            return mixing.union(
                 encoded,
                 mixing.take_rows(partners.source, partners.rows, ops),
                 weight and weight[0],
                 weight and mixing.take_rows(weight[1].source, weight[1].rows, ops),
+                coefficients=weights,
                 ops=ops,
             )
-            return mixing.repeat_rows(tags, weights.shape[1], ops)
         if weight is None:
             return mixing.interpolate(encoded, partners, weights, dtype, ops)
         return mixing.interpolate_weighted(
@@ -234,12 +239,12 @@ class Mixture:
         if self._features is not None:
             batch = dataclasses.replace(batch, inputs=self._features)
         times, ops = self._num_interpolations, self._ops
-        weights = self._label_coefficients(layer)
+        rows, weights = self._rows(layer), self._label_coefficients(layer)
 
         def partner_rows(part, partner_part):
             if partner_part is not None:
-                return map_leaves(self._own, partner_part)
-            return map_leaves(functools.partial(self._partner_rows, layer), part)
+                return map_leaves(rows.own, partner_part)
+            return map_leaves(rows.partner_rows, part)
 
         def repeat(leaf):
             return mixing.repeat_rows(leaf, times, ops)
@@ -254,7 +259,7 @@ class Mixture:
             return layer._mix_rows(own, pasted, self._transformation, dtype, ops, axes)
 
         def both_sides(part, partner_part, is_weight=False):
-            sides = map_leaves(self._own, part), partner_rows(part, partner_part)
+            sides = map_leaves(rows.own, part), partner_rows(part, partner_part)
             return [
                 map_leaves(functools.partial(one_side, n, is_weight), part, *sides)
                 for n in (0, 1)
@@ -265,18 +270,18 @@ class Mixture:
         own_weight, partner_weight = both_sides(
             batch.sample_weight, given.sample_weight, is_weight=True
         )
+        coefficients = ops.reshape(weights, (-1,))
         if layer.mix_labels == "union":
             sides = own, partner, own_weight, partner_weight
-            own = partner = label_parts.united(*sides, ops)
+            own = partner = label_parts.united(*sides, coefficients, ops)
         if batch.kept is not None:
-            both = [batch] if partners is None else [batch, partners]
-            kept = self._kept_by(layer, both, self._locator(layer))["kept"][1]
+            kept = self._kept_by(layer, rows.in_any())["kept"][1]
             whole = batch.kept.whole_labels
             own, partner = (unmixed.put_back(whole, y, kept) for y in (own, partner))
         return LabelPairs(
             own=own,
             partner=partner,
-            coefficients=ops.reshape(weights, (-1,)),
+            coefficients=coefficients,
             own_weight=own_weight,
             partner_weight=partner_weight,
             scale=None,
@@ -291,58 +296,25 @@ class Mixture:
             return weights
         return self._ops.cast(weights >= 0.5, "float32")
 
+    @property
+    def _batches(self):
+        """The batch, and its partners' if these came in one of their own."""
+        return [self._batch] + ([] if self._partners is None else [self._partners])
+
     # Where the rows are --------------------------------------------------------
 
     @property
     def _num_interpolations(self):
         return self._transformation["coefficients"].shape[1]  # K, or a part of K
 
-    def _own(self, leaf):
-        """Returns the rows that are mixed; of 2·B rows, where the partners follow."""
-        if self._partners is None and not self._layer.keep_batch_size:
-            return leaf
-        return leaf[: self._num_pairs]
-
-    def _locator(self, layer):
-        """Returns a function that finds the rows of a tensor, and their `Partners`.
-
-        It takes a tensor and, where the partners came in one of their own, that.
-        """
-        pairing, rows = self._pairing(layer), self._transformation["partner"]
-        takes_first, runs = self._takes_first(pairing), None
-        if self._ops is namespaces.keras_ops and isinstance(self._num_rows, int):
-            runs = None if layer.keep_batch_size else pairing.runs(self._num_rows)
-
-        def locate(leaf, partner_leaf=None):
-            own = self._own(leaf)
-            if partner_leaf is not None:
-                return own, Partners(self._own(partner_leaf))
-            if takes_first:
-                return own, Partners(self._partner_rows(layer, leaf))
-            return own, Partners(leaf, rows, runs)
-
-        return locate
-
-    def _pairing(self, layer):
-        return self._given or layer._resolved_pairing
-
-    def _takes_first(self, pairing):
-        """Whether the partners' rows are taken before they are mixed."""
-        ops = self._ops
-        if self._partners is not None:
-            return True
-        if ops is namespaces.numpy_ops:
-            return False
-        # A compiler that lays a batch out over devices has to see how the partners lie.
-        if namespaces.may_be_sharded(ops):
-            return True
-        # No kernel of XLA refuses rows that are not there.
-        return not pairing.checked and runtime.in_tensorflow_graph()
-
-    def _partner_rows(self, layer, leaf):
-        """Returns the partners' rows of a tensor, in the order of the pairs."""
-        if self._partners is not None:  # they follow the batch's own
-            return leaf[self._num_rows :][: self._num_pairs]
-        rows = self._transformation["partner"]
-        taken = self._pairing(layer).take(leaf, rows, self._ops)
-        return taken[: self._num_pairs] if self._layer.keep_batch_size else taken
+    def _rows(self, layer):
+        """Returns the `RowLocator` of the draw."""
+        return RowLocator(
+            pairing=self._given or layer._resolved_pairing,
+            partner=self._transformation["partner"],
+            num_rows=self._num_rows,
+            num_pairs=self._num_pairs,
+            takes_all=not self._layer.keep_batch_size,
+            apart=self._partners is not None,
+            ops=self._ops,
+        )

@@ -14,12 +14,14 @@ from keras_multimix import (
 from keras_multimix import pairing as pairings
 from keras_multimix import unmixed as unmixed_parts
 from keras_multimix.arguments import (
-    Fixed,
-    check_alpha,
     check_choice,
     check_count,
     check_flag,
+    check_share,
+    invalid,
 )
+from keras_multimix.layers import transformations
+from keras_multimix.layers.changing_alpha import ChangingAlpha
 from keras_multimix.layers.draws_ahead import DrawsAhead
 from keras_multimix.layers.mixing_layer import MixingLayer
 from keras_multimix.pairing.fixed import Itself
@@ -30,7 +32,7 @@ DATA_FORMATS = ("channels_last", "channels_first")
 _WORDS = "words of the pairing"
 
 
-class PairMixingLayer(MixingLayer):
+class PairMixingLayer(ChangingAlpha, MixingLayer):
     """Base class of `MixUp`, `MultiMix` and `CutMix`.
 
     A subclass says how a leaf's rows are mixed with those of a leaf of others, in
@@ -46,17 +48,15 @@ class PairMixingLayer(MixingLayer):
             the larger of both at each place.
         num_classes: Number of classes of class indices, which become one-hot; or a
             dict or list like the labels.
+        label_smoothing: ε: class scores become `(1 − ε) y + ε / C`.
         keep_batch_size: True mixes the first B // K pairs only (at least one).
+        keep_originals: True makes the first of the K rows of a pair the row itself.
         data_format: `"channels_last"` or `"channels_first"`; None takes Keras' setting.
         unmixed: Names of inputs and labels that are not averaged, or a dict of these
             and their rules.
         seed: An integer of 64 bits; None draws one at construction.
         **kwargs: `name` and `dtype` of the layer, a floating-point one.
     """
-
-    alpha = Fixed(
-        "pass `MixupSchedule(alpha=lambda epoch: …)` to `fit`, or make a new layer"
-    )
 
     def __init__(
         self,
@@ -67,16 +67,16 @@ class PairMixingLayer(MixingLayer):
         pairing="shuffle",
         mix_labels=True,
         num_classes=None,
+        label_smoothing=0.0,
         keep_batch_size=False,
+        keep_originals=False,
         data_format=None,
         unmixed=None,
         seed=None,
         **kwargs,
     ):
         super().__init__(seed=seed, **kwargs)
-        self.alpha = self._alpha = check_alpha(alpha)
-        self._quantiles = coefficients.quantile_table(self._alpha)
-        self._quantiles_variable = None
+        self._set_alpha(alpha)
         self._draws = DrawsAhead()
         self.num_interpolations = check_count(
             "num_interpolations",
@@ -90,6 +90,15 @@ class PairMixingLayer(MixingLayer):
             check_flag("mix_labels", mix_labels)
         self.mix_labels = mix_labels
         self.num_classes = label_parts.check_num_classes(num_classes)
+        self.label_smoothing = check_share("label_smoothing", label_smoothing)
+        if self.label_smoothing and num_classes is None:
+            raise invalid(
+                "argument `label_smoothing`",
+                expected="`num_classes` beside it, because only class scores are "
+                "smoothed",
+                received=f"label_smoothing={label_smoothing!r}, num_classes=None",
+                fix="pass `num_classes`, for class indices and for scores",
+            )
         if data_format is not None:
             check_choice("data_format", data_format, DATA_FORMATS)
         self._format_is_given = data_format is not None
@@ -97,6 +106,16 @@ class PairMixingLayer(MixingLayer):
         self.unmixed = unmixed_parts.check(unmixed)
         check_flag("keep_batch_size", keep_batch_size)
         self.keep_batch_size = keep_batch_size
+        check_flag("keep_originals", keep_originals)
+        if keep_originals and self.num_interpolations == 1:
+            raise invalid(
+                "argument `num_interpolations`",
+                expected="2 or more with `keep_originals`: the row itself and mixed "
+                "rows",
+                received="num_interpolations=1",
+                fix="pass for instance `num_interpolations=2`, as `RegMixup` does",
+            )
+        self.keep_originals = keep_originals
 
     # What a subclass says ----------------------------------------------------
 
@@ -121,11 +140,11 @@ class PairMixingLayer(MixingLayer):
             ops: Its namespace.
 
         Returns:
-            A dict of a stream and int32 positions of shape `(..., B, K)`.
+            A dict of a stream and int32 positions of shape `(..., B, K)`, or K − 1
+            where the first of the K rows is the row itself.
         """
-        indices = coefficients.draw_indices(
-            draw_ids, self.num_interpolations, self.sampling, ops
-        )
+        count = self.num_interpolations - self.keep_originals
+        indices = coefficients.draw_indices(draw_ids, count, self.sampling, ops)
         return {randomness.COEFFICIENTS: indices}
 
     def _mixture_of(self, words, table, size, ops):
@@ -246,6 +265,8 @@ class PairMixingLayer(MixingLayer):
         positions = own | self._positions(ids, ops)
         words = randomness.words_of_streams(state, positions, ops)
         drawn = self._mixture_of(words, table, size, ops)
+        if self.keep_originals:
+            drawn = transformations.with_originals(drawn, ops)
         if pairing.reads_batch:
             (stream,) = own
             return {_WORDS: words[stream], **drawn}
@@ -255,59 +276,13 @@ class PairMixingLayer(MixingLayer):
     @property
     def _law(self):
         """What a draw depends on beside α, the state and the shapes."""
-        return self.num_interpolations, self.sampling, self._pairing
-
-    # An α that changes ---------------------------------------------------------
-
-    @property
-    def _is_identity(self):
-        """Whether α is 0 and stays so: each row is its own partner."""
-        return self._quantiles is None and not self._alpha_is_variable
+        kept = self.keep_originals
+        return self.num_interpolations, self.sampling, self._pairing, kept
 
     @property
     def _shares_coefficients(self):
         """Whether all pairs of a batch have the same K coefficients."""
         return self.sampling == "shared" or self._is_identity
-
-    @property
-    def _alpha_is_variable(self):
-        """Whether compiled functions follow when `_use_alpha` sets another α."""
-        return self._quantiles_variable is not None
-
-    def _make_alpha_variable(self):
-        """Makes α part of the state that functions read which are compiled from now."""
-        self._quantiles_variable = self.add_weight(
-            shape=(coefficients.NUM_QUANTILES,),
-            dtype="float32",
-            initializer="zeros",
-            trainable=False,
-            aggregation="only_first_replica",
-            name="quantiles",
-        )
-        self._use_alpha(None)
-
-    def _use_alpha(self, alpha):
-        """Draws with another α from now on; None goes back to the layer's own.
-
-        The layer's `alpha`, and what is saved of it, stay what they are.
-
-        Args:
-            alpha: α, 0 or more.
-
-        Raises:
-            ValueError: If `alpha` is no such number.
-        """
-        alpha = self.alpha if alpha is None else check_alpha(alpha)
-        self._alpha = alpha
-        self._quantiles = coefficients.quantile_table(alpha)
-        if self._alpha_is_variable:
-            self._quantiles_variable.assign(coefficients.quantiles(alpha))
-
-    def _table(self, ops):
-        # Only a graph of the running backend can read the variable.
-        if self._alpha_is_variable and ops is keras.ops:
-            return self._quantiles_variable.value
-        return self._quantiles
 
     # Keras --------------------------------------------------------------------
 
@@ -325,7 +300,9 @@ class PairMixingLayer(MixingLayer):
             "num_classes": self.num_classes,
             "data_format": self.data_format,
             "unmixed": self.unmixed,
+            "label_smoothing": self.label_smoothing,
             "keep_batch_size": self.keep_batch_size,
+            "keep_originals": self.keep_originals,
         }
 
     @classmethod

@@ -24,8 +24,8 @@ class RandomMix(MixingLayer):
 
     Args:
         layers: A list of `MixUp`, `MultiMix` and `CutMix` layers of the same
-            `num_interpolations`, `num_classes`, `keep_batch_size`, `data_format`,
-            `unmixed` and dtype.
+            `num_interpolations`, `num_classes`, `label_smoothing`, `keep_batch_size`,
+            `keep_originals`, `data_format`, `unmixed` and dtype.
         probabilities: How likely each of them is. If they sum to less than 1, a batch
             is left alone with the rest of the probability: its rows are repeated K
             times, and integer labels become one-hot all the same. None: all equally.
@@ -70,7 +70,9 @@ class RandomMix(MixingLayer):
         self.probabilities = probabilities
         self.num_interpolations = layers[0].num_interpolations
         self.num_classes = layers[0].num_classes
+        self.label_smoothing = layers[0].label_smoothing
         self.keep_batch_size = layers[0].keep_batch_size
+        self.keep_originals = layers[0].keep_originals
         self.data_format = layers[0].data_format
         self.unmixed = layers[0].unmixed
         # Layers may differ in this: one strict about labels makes all of them so.
@@ -82,7 +84,9 @@ class RandomMix(MixingLayer):
             0,
             self.num_interpolations,
             num_classes=self.num_classes,
+            label_smoothing=self.label_smoothing,
             keep_batch_size=self.keep_batch_size,
+            keep_originals=self.keep_originals,
             data_format=self.data_format,
             seed=0,
             dtype=layers[0].dtype_policy,
@@ -212,7 +216,9 @@ def _check_layers(layers):
     for name in (
         "num_interpolations",
         "num_classes",
+        "label_smoothing",
         "keep_batch_size",
+        "keep_originals",
         "data_format",
         "unmixed",
         "dtype",

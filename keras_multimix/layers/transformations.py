@@ -42,6 +42,23 @@ def check_transformation(transformation, shapes):
         )
 
 
+def with_originals(drawn, ops):
+    """Puts the row itself, λ = 1 and no box, before the interpolations of each pair.
+
+    Args:
+        drawn: A dict of tensors of shape `(..., B, K - 1)`: coefficients, and of boxes
+            `(..., B, K - 1, 2n)`.
+        ops: Their namespace.
+    """
+    drawn, weights = dict(drawn), drawn["coefficients"]
+    ones = ops.zeros_like(weights[..., :1]) + 1.0
+    drawn["coefficients"] = ops.concatenate([ones, weights], axis=-1)
+    if "boxes" in drawn:
+        none = ops.zeros_like(drawn["boxes"][..., :1, :])
+        drawn["boxes"] = ops.concatenate([none, drawn["boxes"]], axis=-2)
+    return drawn
+
+
 def part_of(transformation, number, count, ops):
     """Returns the draw of some of the K interpolations of every pair.
 

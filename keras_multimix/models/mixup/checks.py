@@ -50,6 +50,16 @@ def check_mixer(mixer):
             received=f"{mixer!r:.80} of {type(mixer).__module__}",
             fix="pass for instance `keras_multimix.MixUp(alpha=0.2)`",
         )
+    if mixer.label_smoothing:
+        raise invalid(
+            "argument `mixer`",
+            expected="a layer without `label_smoothing`, because `MixupModel` leaves "
+            "labels to the loss",
+            received=f"label_smoothing={mixer.label_smoothing}",
+            fix="smooth in the loss, `keras_multimix.losses."
+            f"SparseCategoricalCrossentropy(label_smoothing={mixer.label_smoothing})` "
+            "or Keras' `CategoricalCrossentropy` for scores",
+        )
 
 
 def check_layout(base_model, mixer):

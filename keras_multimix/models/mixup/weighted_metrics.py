@@ -2,7 +2,8 @@
 
 A metric sees each mixed row with its own label, weighted by λ, and with its partner's,
 weighted by 1 − λ. A metric that cannot weight rows sees each mixed row once, with the
-label of the parent that weighs more.
+label of the parent that weighs more. Where the rows themselves are among the mixed
+ones, a metric sees these and nothing else.
 """
 
 import contextlib
@@ -15,7 +16,7 @@ from keras import ops
 
 from keras_multimix.arguments import invalid
 from keras_multimix.keras_fixes import compiled
-from keras_multimix.keras_fixes.tensors import repeat_for_places
+from keras_multimix.keras_fixes.tensors import TakeEvery, repeat_for_places
 from keras_multimix.models.mixup import pair_values
 
 
@@ -96,6 +97,10 @@ def _update(metric, update_state, pairs, y_true, y_pred, sample_weight=None):
     """
     own, partner = pair_values.own_and_partner(y_true)
     weights = pair_values.own_and_partner(sample_weight)
+    if pairs.originals is not None:
+        return _update_with_originals(
+            metric, update_state, pairs, own, y_pred, weights[0]
+        )
     own, column = pair_values.as_columns(own, y_pred)
     partner, _ = pair_values.as_columns(partner, y_pred)
     if type(metric).update_state is keras.metrics.MeanMetricWrapper.update_state:
@@ -122,6 +127,24 @@ def _update(metric, update_state, pairs, y_true, y_pred, sample_weight=None):
     if sample_weight is not None:
         sample_weight = pair_values.likelier_label(pairs, *weights)
     return update_state(label, column, sample_weight=sample_weight)
+
+
+def _update_with_originals(metric, update_state, pairs, y_true, y_pred, weights):
+    """Updates one metric with the first of the K rows of each pair, as it is."""
+    if pairs.originals is False:  # this part of a step has none
+        return None
+    step = pairs.num_interpolations
+    y_true, weights = keras.tree.map_structure(
+        lambda x: None if x is None else x[::step], [y_true, weights]
+    )
+    rows = y_true, keras.tree.map_structure(TakeEvery(step), y_pred)
+    if pairs.originals is True:
+        return update_state(*rows, sample_weight=weights)
+    before = [(each, ops.copy(each.value)) for each in metric.variables]
+    result = update_state(*rows, sample_weight=weights)
+    for variable, value in before:
+        variable.assign(ops.where(pairs.originals, variable.value, value))
+    return result
 
 
 # Metrics that average a function ------------------------------------------------
