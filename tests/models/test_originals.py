@@ -126,9 +126,10 @@ def test_masks_of_plain_rows_count_as_in_plain_keras():
     model = MixupModel(base_model, RegMixup(seed=1), mix_at=["embedding"])
     model.compile(keras.optimizers.SGD(0.0), loss, metrics=["accuracy"])
     trained = model.fit(tokens, y, batch_size=3, verbose=0).history["accuracy"]
-    base_model.compile(loss=loss, metrics=["accuracy"])
-    plain = base_model.evaluate(tokens, y, verbose=0, return_dict=True)["accuracy"]
-    np.testing.assert_allclose(trained, [plain], rtol=1e-6)
+    # Trained, because on JAX Keras' own training step loses the mask before metrics.
+    base_model.compile(keras.optimizers.SGD(0.0), loss, metrics=["accuracy"])
+    plain = base_model.fit(tokens, y, batch_size=3, verbose=0).history["accuracy"]
+    np.testing.assert_allclose(trained, plain, rtol=1e-6)
 
 
 def test_pairs_of_batches():
