@@ -199,16 +199,23 @@ class Mixture:
         encoded, dtype = encode(own)
         source = encoded if partners.source is own else encode(partners.source)[0]
         partners = Partners(source, partners.rows, partners.runs)
-        axes = layer._axes_of_label(leaves[0], self._batch, num_classes)
-        if axes is not None:
-            encodes = label_kinds.are_classes(leaves[0], num_classes, places)
-            if encodes and label_kinds.classes_come_first(leaves[0].shape, places):
-                axes = tuple(axis + 1 for axis in axes)
-            return layer._mix_rows(
-                encoded, partners, self._transformation, dtype, ops, axes
-            )
         weight = leaves[half:]
         weight = locate(*weight) if weight and weight[0] is not None else None
+        axes = layer._axes_of_label(leaves[0], self._batch, num_classes)
+
+        def average():
+            return self._average(layer, encoded, partners, weight, weights, dtype)
+
+        if axes is None:
+            return average()
+        encodes = label_kinds.are_classes(leaves[0], num_classes, places)
+        if encodes and label_kinds.classes_come_first(leaves[0].shape, places):
+            axes = tuple(axis + 1 for axis in axes)
+        return self._cut_or(average, layer, encoded, partners, dtype, axes)
+
+    def _average(self, layer, encoded, partners, weight, weights, dtype):
+        """Mixes labels as wholes; `weight` has the sample weights of both, if any."""
+        ops = self._ops
         if layer.mix_labels == "union":
             return mixing.union(
                 encoded,
@@ -228,11 +235,19 @@ class Mixture:
         own, partners = locate(leaf, partner_leaf)
         dtype = labels.mixed_dtype(leaf)
         axes = layer._axes_of_label(leaf, self._batch, is_weight=True)
-        if axes is not None:
-            return layer._mix_rows(
-                own, partners, self._transformation, dtype, self._ops, axes
-            )
-        return mixing.interpolate(own, partners, weights, dtype, self._ops)
+
+        def average():
+            return mixing.interpolate(own, partners, weights, dtype, self._ops)
+
+        if axes is None:
+            return average()
+        return self._cut_or(average, layer, own, partners, dtype, axes)
+
+    def _cut_or(self, average, layer, own, partners, dtype, axes):
+        """Returns what is cut, but `average()` in rows that a layer does not cut."""
+        ops, drawn = self._ops, self._transformation
+        cut = layer._mix_rows(own, partners, drawn, dtype, ops, axes)
+        return layer._where_cut(cut, average, drawn, ops)
 
     def _pairs_by(self, layer):
         batch, partners = self._batch, self._partners
@@ -253,10 +268,10 @@ class Mixture:
             axes = layer._axes_of_label(leaf, batch, is_weight=is_weight)
             if axes is None:
                 return repeat((own, partner)[side])
-            # A place of a pasted mask has one label and one weight, whichever side of
-            # the pair asks.
+            # A place of a pasted mask has one label, whichever side of the pair asks.
             dtype, pasted = batches.dtype_of(leaf), Partners(partner)
-            return layer._mix_rows(own, pasted, self._transformation, dtype, ops, axes)
+            whole = functools.partial(repeat, (own, partner)[side])
+            return self._cut_or(whole, layer, own, pasted, dtype, axes)
 
         def both_sides(part, partner_part, is_weight=False):
             sides = map_leaves(rows.own, part), partner_rows(part, partner_part)

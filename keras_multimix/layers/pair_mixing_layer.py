@@ -178,6 +178,10 @@ class PairMixingLayer(ChangingAlpha, MixingLayer):
         """
         return None
 
+    def _where_cut(self, cut, average, transformation, ops):
+        """Returns what is cut in rows that the layer cuts, and else `average()`."""
+        return cut
+
     def _check(self, batch, mixed):
         """Refuses a batch whose rows the pairing cannot pair."""
         if self._pairing.reads_batch:

@@ -1,4 +1,4 @@
-"""One of several ways of mixing for each batch."""
+"""One of several ways of mixing for each batch or each row."""
 
 import functools
 import math
@@ -9,18 +9,19 @@ import numpy as np
 
 from keras_multimix import namespaces, randomness, tracing
 from keras_multimix.arguments import check_choice, invalid
-from keras_multimix.layers import random_state, shapes
+from keras_multimix.layers import random_state, row_wise, shapes
 from keras_multimix.layers.draws_ahead import DrawsAhead
 from keras_multimix.layers.mix_up import MixUp
 from keras_multimix.layers.mixing_layer import MixingLayer
 from keras_multimix.layers.pair_mixing_layer import DATA_FORMATS, PairMixingLayer
+from keras_multimix.layers.row_wise import RowWise
 
 _ALONE = -1  # the choice of a batch that is left alone
 
 
 @keras.saving.register_keras_serializable(package="keras_multimix")
 class RandomMix(MixingLayer):
-    """Mixes each batch with one of several layers, drawn at random, or leaves it alone.
+    """Mixes with one of several layers, drawn at random for each batch or each row.
 
     Args:
         layers: A list of `MixUp`, `MultiMix` and `CutMix` layers of the same
@@ -29,6 +30,9 @@ class RandomMix(MixingLayer):
         probabilities: How likely each of them is. If they sum to less than 1, a batch
             is left alone with the rest of the probability: its rows are repeated K
             times, and integer labels become one-hot all the same. None: all equally.
+        per: `"batch"`: one draw for all rows. `"row"`: one for each row, so that row i
+            becomes what its layer would make of it in this batch; the layers then need
+            the same `mix_labels`, and CutMix layers the same `axes`.
         data_format: `"channels_last"` or `"channels_first"`, which the layers take
             that have none of their own; None takes theirs.
         seed: An integer of up to 64 bits for the choice. The layers draw from their
@@ -61,12 +65,21 @@ class RandomMix(MixingLayer):
     """
 
     def __init__(
-        self, layers, probabilities=None, *, data_format=None, seed=None, **kwargs
+        self,
+        layers,
+        probabilities=None,
+        *,
+        per="batch",
+        data_format=None,
+        seed=None,
+        **kwargs,
     ):
         layers = _check_layers(_of_one_format(layers, data_format))
         probabilities = _check_probabilities(probabilities, len(layers))
+        check_choice("per", per, ("batch", "row"))
         super().__init__(seed=seed, **kwargs)
         self.layers = layers
+        self.per = per
         self.probabilities = probabilities
         self.num_interpolations = layers[0].num_interpolations
         self.num_classes = layers[0].num_classes
@@ -91,6 +104,7 @@ class RandomMix(MixingLayer):
             seed=0,
             dtype=layers[0].dtype_policy,
         )
+        self._row_wise = RowWise(layers, self._alone) if per == "row" else None
 
     def _check(self, batch, mixed):
         """Refuses a batch that one of the layers cannot take."""
@@ -99,12 +113,20 @@ class RandomMix(MixingLayer):
 
     def _sample_transformation(self, batch, mixed, state, ops):
         """Draws which layer it is, and lets it draw."""
-        if namespaces.is_array(state):
+        count = 1
+        if self.per == "row":
+            rows = batch.input_leaves[0]
+            count = rows.shape[0] if rows.shape[0] is not None else ops.shape(rows)[0]
+        if namespaces.is_array(state) and isinstance(count, int):
+
+            def sample(steps_state):
+                return {"number": self._sample(steps_state, count)}
+
             draw_ops = namespaces.numpy_ops
-            number = self._draws.at(state, None, 1, self._sample)["number"]
+            number = self._draws.at(state, count, count, sample)["number"]
         else:
             draw_ops, state = ops, tracing.convert_to(state, ops)
-            number = self._sample(state, ops)["number"]
+            number = self._sample(state, count, ops)
 
         def draw_with(layer):
             def draw():
@@ -115,7 +137,12 @@ class RandomMix(MixingLayer):
             return draw
 
         branches = [draw_with(layer) for layer in self._all_layers]
-        drawn = tracing.switch(number, branches, ops)
+        if self.per == "row":
+            each = [branch() for branch in branches]
+            drawn = row_wise.merge(each, tracing.convert_to(number, ops), ops)
+        else:
+            number = number[0]
+            drawn = tracing.switch(number, branches, ops)
         alone = number >= len(self.layers)
         choice = draw_ops.cast(draw_ops.where(alone, _ALONE, number), "int32")
         return drawn | {"choice": tracing.convert_to(choice, ops)}
@@ -133,19 +160,23 @@ class RandomMix(MixingLayer):
     @property
     def _shares_coefficients(self):
         """Whether all pairs of a batch have the same K coefficients."""
-        return all(layer._shares_coefficients for layer in self.layers)
+        shared = all(layer._shares_coefficients for layer in self.layers)
+        return shared and self.per == "batch"
 
-    def _sample(self, state, ops=namespaces.numpy_ops):
-        """Draws the number of a layer, for one step or several."""
+    def _sample(self, state, count, ops=namespaces.numpy_ops):
+        """Draws numbers of layers, for one step or several; returns `(..., count)`."""
         first = ops.zeros_like(state[2])[..., None]
-        words = randomness.random_words(state, randomness.CHOICE, first, ops)
+        positions = first + ops.arange(count, dtype="int32")
+        words = randomness.random_words(state, randomness.CHOICE, positions, ops)
         limits = np.cumsum(self.probabilities).astype("float32")
-        uniforms = randomness.uniforms(words, ops)
+        uniforms = randomness.uniforms(words, ops)[..., None]
         passed = ops.cast(uniforms >= ops.convert_to_tensor(limits), "int32")
-        return {"number": ops.sum(passed, axis=-1)}
+        return ops.sum(passed, axis=-1)
 
     def _by_choice(self, function, transformation, ops):
         """Returns what a function makes of the layer that a transformation chose."""
+        if self.per == "row":
+            return function(self._row_wise)
         choice = transformation["choice"]
         number = ops.where(choice < 0, len(self.layers), choice)
         branches = [functools.partial(function, layer) for layer in self._all_layers]
@@ -155,7 +186,8 @@ class RandomMix(MixingLayer):
         """Mixes a batch with the layer and the draws of a transformation."""
         if isinstance(transformation, dict) and "choice" in transformation:
             choice = tracing.to_numpy_if_on_host(transformation["choice"])
-            if choice is not None and choice not in range(_ALONE, len(self.layers)):
+            known = np.arange(_ALONE, len(self.layers))
+            if choice is not None and not np.isin(choice, known).all():
                 raise invalid(
                     "transformation, entry 'choice'",
                     expected=f"a number from {_ALONE} (leave the batch alone) to "
@@ -167,7 +199,7 @@ class RandomMix(MixingLayer):
 
     def _transformation_shapes(self, num_rows):
         """Returns the shapes of a transformation's entries for a batch of B rows."""
-        entries = {"choice": ()}
+        entries = {"choice": (num_rows,) if self.per == "row" else ()}
         for layer in self._all_layers:
             entries |= layer._transformation_shapes(num_rows)
         return entries
@@ -196,6 +228,7 @@ class RandomMix(MixingLayer):
         return super().get_config() | {
             "layers": [keras.saving.serialize_keras_object(x) for x in self.layers],
             "probabilities": self.probabilities,
+            "per": self.per,
         }
 
     @classmethod
