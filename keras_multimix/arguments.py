@@ -1,9 +1,9 @@
 """Checks of arguments, seeds among them, and the one form of the error messages."""
 
+import math
 import numbers
 import operator
 import random
-import sys
 
 import keras
 
@@ -65,16 +65,26 @@ class Fixed:
 
 def check_alpha(alpha):
     """Returns `alpha` as a float, or raises a ValueError unless it is in [0, ∞)."""
-    real = isinstance(alpha, numbers.Real) and not isinstance(alpha, bool)
-    # A comparison first: an integer may be too large for a float.
-    if not real or not 0 <= alpha <= sys.float_info.max:
+    number = finite_float(alpha)
+    if number is None or number < 0:
         raise invalid(
             "argument `alpha`",
             expected="a finite number, 0 or more",
             received=f"alpha={alpha!r:.80}",
             fix="pass for instance 0.2 or 1.0 (0 turns mixing off)",
         )
-    return float(alpha)
+    return number
+
+
+def finite_float(value):
+    """Returns a real number as a float, or None for anything else and for infinity."""
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:  # an integer may be too large
+        return None
+    return number if math.isfinite(number) else None
 
 
 def check_count(name, value, *, minimum=1, maximum=None):

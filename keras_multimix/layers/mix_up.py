@@ -29,9 +29,10 @@ class MixUp(PairMixingLayer):
             `"mirror"`: row i with row B − 1 − i, the same λ for both, so that each
             example weighs exactly 1 in the batch. `"same_class"`: a random other row
             of the same class, or itself if there is none. `"neighbors"`: one of the
-            3 nearest other rows. A `keras_multimix.pairing.WithinShards`: one on the
-            same device. Or a callable `(x, y, seed) -> partner`, which
-            returns a row number for each row; `seed` is an integer scalar.
+            3 nearest other rows. A `keras_multimix.pairing.SimilarLabels`: one whose
+            label is near, for regression. A `keras_multimix.pairing.WithinShards`: one
+            on the same device. Or a callable `(x, y, seed) -> partner`, which returns a
+            row number for each row; `seed` is an integer scalar.
         mix_labels: False gives each mixed row the label, and the sample weight, of
             the row that weighs more in it. `"union"` gives it the larger of both labels
             at each place: the tags of both rows, for multi-label tagging; of a row

@@ -43,7 +43,7 @@ class PairMixingLayer(ChangingAlpha, MixingLayer):
         num_interpolations: K, how many mixed rows each pair gives.
         sampling: `"independent"`, `"stratified"` or `"shared"` coefficients.
         pairing: `"shuffle"`, `"roll"`, `"mirror"`, `"same_class"`, `"neighbors"`, a
-            `WithinShards` or a callable `(x, y, seed) -> partner`.
+            `SimilarLabels`, a `WithinShards` or a callable `(x, y, seed) -> partner`.
         mix_labels: False keeps the label of the row that weighs more; "union" takes
             the larger of both at each place.
         num_classes: Number of classes of class indices, which become one-hot; or a
@@ -185,7 +185,7 @@ class PairMixingLayer(ChangingAlpha, MixingLayer):
     def _check(self, batch, mixed):
         """Refuses a batch whose rows the pairing cannot pair."""
         if self._pairing.reads_batch:
-            self._pairing.check(batch)
+            self._pairing.check(batch, self.num_classes)
 
     # What a mixing layer says --------------------------------------------------
 

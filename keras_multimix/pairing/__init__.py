@@ -5,9 +5,11 @@ from keras_multimix.pairing.by_content import CallablePairing, Neighbors, SameCl
 from keras_multimix.pairing.fixed import Mirror, Roll, Shuffle
 from keras_multimix.pairing.neighbor_pairs import NeighborPairs
 from keras_multimix.pairing.pairing import Pairing
+from keras_multimix.pairing.similar_label_pairs import SimilarLabelPairs
+from keras_multimix.pairing.similar_labels import SimilarLabels
 from keras_multimix.pairing.within_shards import WithinShards
 
-__all__ = ["NeighborPairs", "WithinShards"]
+__all__ = ["NeighborPairs", "SimilarLabelPairs", "SimilarLabels", "WithinShards"]
 
 _NAMED = {
     "shuffle": Shuffle(),
@@ -22,7 +24,8 @@ def get(identifier):
     """Returns the pairing of a layer's argument `pairing`.
 
     Args:
-        identifier: A name, a `WithinShards`, or a callable `(x, y, seed) -> partner`.
+        identifier: A name, a `SimilarLabels`, a `WithinShards`, or a callable
+            `(x, y, seed) -> partner`.
 
     Raises:
         ValueError: If it is none of these.

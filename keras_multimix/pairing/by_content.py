@@ -34,7 +34,7 @@ class CandidatePairing(Pairing):
 class SameClass(CandidatePairing):
     """Pairs each row with a random other one of its class."""
 
-    def check(self, batch):
+    def check(self, batch, num_classes=None):
         """Refuses labels that do not give each row one class."""
         labels.check_classes(batch.labels)
 
@@ -46,7 +46,7 @@ class SameClass(CandidatePairing):
 class Neighbors(CandidatePairing):
     """Pairs each row with one of the 3 nearest others."""
 
-    def check(self, batch):
+    def check(self, batch, num_classes=None):
         """Refuses inputs that have no distances."""
         for leaf in batch.input_leaves:
             if "complex" in dtype_of(leaf) or "string" in dtype_of(leaf):
@@ -60,7 +60,7 @@ class Neighbors(CandidatePairing):
     def candidates(self, batch, num_rows, ops):
         """Returns which rows are among the nearest."""
         rows = [
-            ops.reshape(ops.cast(leaf, "float32"), (num_rows, _values_of_a_row(leaf)))
+            ops.reshape(ops.cast(leaf, "float32"), (num_rows, values_of_a_row(leaf)))
             for leaf in batch.input_leaves
         ]
         return neighbor_candidates(ops.concatenate(rows, axis=1), ops)
@@ -190,7 +190,7 @@ def check_partners(partners, num_rows, what="the result of the callable `pairing
         )
 
 
-def _values_of_a_row(leaf):
-    """Returns how many there are, or -1 where a size is unknown."""
+def values_of_a_row(leaf):
+    """Returns how many values a row of a leaf has, or -1 where a size is unknown."""
     sizes = tuple(leaf.shape)[1:]
     return -1 if None in sizes else math.prod(sizes)

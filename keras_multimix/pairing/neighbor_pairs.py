@@ -4,13 +4,14 @@ import keras
 import numpy as np
 
 from keras_multimix import labels, namespaces, randomness
-from keras_multimix.arguments import check_count, check_flag, invalid, resolve_seed
-from keras_multimix.batches import Batch, check_batch, leaves_of, map_leaves
+from keras_multimix.arguments import check_count, check_flag
+from keras_multimix.batches import leaves_of
+from keras_multimix.pairing.partner_pairs import PartnerPairs
 
 _ROWS_AT_ONCE = 1024  # between two movements of the progress bar
 
 
-class NeighborPairs(keras.utils.PyDataset):
+class NeighborPairs(PartnerPairs):
     """Batches of rows, each with one of its nearest neighbours in the training set.
 
     The neighbours are found once, when the dataset is made. Every epoch shuffles the
@@ -78,75 +79,28 @@ class NeighborPairs(keras.utils.PyDataset):
         sample_weight=None,
         **kwargs,
     ):
-        super().__init__(**kwargs)
-        self.x, self.y, self.sample_weight = (
-            map_leaves(np.asarray, part) for part in (x, y, sample_weight)
-        )
-        check_batch(Batch(self.x, self.y, None, self.sample_weight))
-        self.batch_size = check_count("batch_size", batch_size)
         self.num_neighbors = check_count("num_neighbors", num_neighbors)
         check_flag("same_class", same_class)
         self.same_class = same_class
-        self.seed = resolve_seed(seed)
-        self.epoch = 0
-        self._num_rows = leaves_of(self.x)[0].shape[0]
-        if self._num_rows == 0:
-            raise invalid(
-                "argument `x`",
-                expected="one row or more",
-                received="none",
-                fix="pass the training set",
-            )
+        super().__init__(x, y, batch_size, seed, sample_weight, **kwargs)
         classes = None
         if same_class:
-            labels.check_classes(self.y)
             classes = labels.class_indices(self.y, namespaces.numpy_ops)
         self.neighbors = _search(self.x, classes, self.num_neighbors, verbose)
 
-    @property
-    def num_batches(self):
-        """How many batches an epoch has."""
-        return -(-self._num_rows // self.batch_size)
-
-    def __getitem__(self, index):
-        if not 0 <= index < self.num_batches:
-            raise IndexError(index)
-        rows = self._order()[index * self.batch_size : (index + 1) * self.batch_size]
-        partners = self._partners(rows)
-        return self._batch(rows), self._batch(partners)
-
-    def __len__(self):
-        return self.num_batches
-
-    def on_epoch_end(self):
-        """Shuffles anew."""
-        self.epoch += 1
-
-    def _batch(self, rows):
-        parts = [self.x, self.y]
-        if self.sample_weight is not None:
-            parts.append(self.sample_weight)
-        return tuple(map_leaves(lambda leaf: leaf[rows], part) for part in parts)
-
-    def _order(self):
-        rows = np.arange(self._num_rows, dtype="int32")
-        ops = namespaces.numpy_ops
-        words = randomness.random_words(self._state(), randomness.PARTNERS, rows, ops)
-        return np.argsort(words, kind="stable")
+    def _check(self):
+        """Refuses labels without classes, where partners are to be of one class."""
+        if self.same_class:
+            labels.check_classes(self.y)
 
     def _partners(self, rows):
-        ops = namespaces.numpy_ops
-        words = randomness.random_words(
-            self._state(), randomness.NEIGHBORS, rows.astype("int32"), ops
-        )
-        uniforms = randomness.uniforms(words, ops)
+        """Returns one of each row's nearest neighbours, all equally likely."""
+        words = self._words(randomness.NEIGHBORS, rows)
+        uniforms = randomness.uniforms(words, namespaces.numpy_ops)
         found = self.neighbors[rows]
         counts = (found >= 0).sum(axis=1)
         drawn = found[np.arange(len(rows)), (uniforms * counts).astype("int32")]
         return np.where(counts > 0, drawn, rows)
-
-    def _state(self):
-        return np.append(randomness.key_words(self.seed), self.epoch).astype("int32")
 
 
 def _search(x, classes, num_neighbors, verbose):

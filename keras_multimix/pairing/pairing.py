@@ -20,8 +20,13 @@ class Pairing:
     reads_batch = False
     checked = True
 
-    def check(self, batch):
-        """Refuses a `Batch` whose rows cannot be paired so, with a ValueError."""
+    def check(self, batch, num_classes=None):
+        """Refuses a batch whose rows cannot be paired so, with a ValueError.
+
+        Args:
+            batch: The `Batch`.
+            num_classes: How many classes its labels have, as the layer was told.
+        """
 
     def positions(self, rows, ops):
         """Returns where the pairing's random words stand in their streams.

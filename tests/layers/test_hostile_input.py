@@ -87,6 +87,12 @@ def test_numbers_that_are_too_large(arguments):
         MixUp(**arguments)
 
 
+@pytest.mark.parametrize("alpha", [np.float16(0.5), np.float32(0.5), np.int64(2)])
+def test_numbers_of_numpy(alpha):
+    layer = MixUp(alpha)  # without a warning
+    assert type(layer.alpha) is float and layer.alpha == alpha
+
+
 def test_complex_rows_have_no_neighbors():
     layer = MixUp(pairing="neighbors", seed=1)
     with pytest.raises(ValueError, match="real numbers"):

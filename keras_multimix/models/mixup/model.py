@@ -162,9 +162,9 @@ class MixupModel(ResumableModel):
         """Trains on mixed batches, with the arguments of `keras.Model.fit`.
 
         A dataset may give pairs of batches, `((x, y), (partner_x, partner_y))`, as
-        `NeighborPairs` and two zipped datasets do. Then row i of one batch is mixed
-        with row i of the other. A subclassed `base_model` cannot take such pairs,
-        because it does not say how many inputs it has.
+        `NeighborPairs`, `SimilarLabelPairs` and two zipped datasets do. Then row i of
+        one batch is mixed with row i of the other. A subclassed `base_model` cannot
+        take such pairs, because it does not say how many inputs it has.
         """
         checks.require_targets_for_arrays(x, y)
         torch_ddp.warn_if_apart(self._training_forward)

@@ -1,8 +1,9 @@
 """Batches that come together with their partners' batches.
 
-Two zipped datasets, or `NeighborPairs`, give `((x, y), (partner_x, partner_y))`. Each
-half may also be `(x, y, sample_weight)`. Keras takes the first half for inputs and the
-second half for targets. The number of the model's inputs tells both cases apart.
+Two zipped datasets, `NeighborPairs` and `SimilarLabelPairs` give
+`((x, y), (partner_x, partner_y))`. Each half may also be `(x, y, sample_weight)`. Keras
+takes the first half for inputs and the second half for targets. The number of the
+model's inputs tells both cases apart.
 """
 
 import keras
