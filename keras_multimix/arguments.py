@@ -77,6 +77,19 @@ def check_alpha(alpha):
     return float(alpha)
 
 
+def check_label_smoothing(label_smoothing):
+    """Returns `label_smoothing` as a float, or raises unless it is in [0, 1)."""
+    real = isinstance(label_smoothing, numbers.Real)
+    if not real or isinstance(label_smoothing, bool) or not 0 <= label_smoothing < 1:
+        raise invalid(
+            "argument `label_smoothing`",
+            expected="a number, 0 or more and less than 1",
+            received=f"label_smoothing={label_smoothing!r:.80}",
+            fix="pass for instance 0.1 (0 turns smoothing off)",
+        )
+    return float(label_smoothing)
+
+
 def check_count(name, value, *, minimum=1, maximum=None):
     """Returns `value` as an int, or raises a ValueError unless it is in range.
 
@@ -94,6 +107,19 @@ def check_count(name, value, *, minimum=1, maximum=None):
             expected=f"an integer, {limits}",
             received=f"{name}={value!r}",
             fix="pass such an integer",
+        )
+    return number
+
+
+def check_integer(name, value):
+    """Returns `value` as an int, or raises a ValueError unless it is an integer."""
+    number = _as_integer(value)
+    if number is None:
+        raise invalid(
+            f"argument `{name}`",
+            expected="an integer",
+            received=f"{name}={value!r:.80}",
+            fix="pass an integer",
         )
     return number
 
