@@ -2,6 +2,7 @@
 
 import importlib
 
+from keras_multimix import losses as losses
 from keras_multimix import metrics as metrics
 from keras_multimix import pairing as pairing
 from keras_multimix.callbacks import MixupSchedule

@@ -87,6 +87,19 @@ def finite_float(value):
     return number if math.isfinite(number) else None
 
 
+def check_label_smoothing(label_smoothing):
+    """Returns `label_smoothing` as a float, or raises unless it is in [0, 1)."""
+    real = isinstance(label_smoothing, numbers.Real)
+    if not real or isinstance(label_smoothing, bool) or not 0 <= label_smoothing < 1:
+        raise invalid(
+            "argument `label_smoothing`",
+            expected="a number, 0 or more and less than 1",
+            received=f"label_smoothing={label_smoothing!r:.80}",
+            fix="pass for instance 0.1 (0 turns smoothing off)",
+        )
+    return float(label_smoothing)
+
+
 def check_count(name, value, *, minimum=1, maximum=None):
     """Returns `value` as an int, or raises a ValueError unless it is in range.
 
@@ -108,17 +121,17 @@ def check_count(name, value, *, minimum=1, maximum=None):
     return number
 
 
-def check_share(name, value):
-    """Returns `value` as a float, or raises a ValueError unless it is in [0, 1)."""
-    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not real or not 0 <= value < 1:
+def check_integer(name, value):
+    """Returns `value` as an int, or raises a ValueError unless it is an integer."""
+    number = _as_integer(value)
+    if number is None:
         raise invalid(
             f"argument `{name}`",
-            expected="a number, 0 or more and less than 1",
+            expected="an integer",
             received=f"{name}={value!r:.80}",
-            fix="pass for instance 0.1 (0 turns it off)",
+            fix="pass an integer",
         )
-    return float(value)
+    return number
 
 
 def check_choice(name, value, choices):

@@ -128,6 +128,7 @@ def test_private_names_of_keras_are_those_that_are_known():
         "_get_call_context",
         "_inbound_nodes",
         "_keras_history",
+        "_keras_logits",
         "_maybe_reset_call_context",
         "_user_metrics",
         "_user_weighted_metrics",

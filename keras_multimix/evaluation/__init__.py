@@ -6,6 +6,7 @@ from keras_multimix.evaluation.attacks import (
     iterative_fgsm,
     pgd,
 )
+from keras_multimix.evaluation.calibrate import calibrate
 from keras_multimix.evaluation.corruption import corrupt_labels
 from keras_multimix.evaluation.plots import (
     plot_examples,
@@ -19,6 +20,7 @@ from keras_multimix.evaluation.variance import gradient_variance
 
 __all__ = [
     "adversarial_error",
+    "calibrate",
     "corrupt_labels",
     "fgsm",
     "gradient_variance",

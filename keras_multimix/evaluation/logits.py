@@ -9,17 +9,10 @@ from keras import ops
 
 from keras_multimix import class_scores
 from keras_multimix.arguments import invalid
-from keras_multimix.keras_fixes import model_graph
+from keras_multimix.evaluation import endings
 from keras_multimix.models.mixup.model import MixupModel
 
 _LOCK = threading.RLock()
-_ENDINGS = (
-    keras.activations.softmax,
-    keras.activations.sigmoid,
-    keras.ops.softmax,
-    keras.ops.sigmoid,
-)
-_PASS_ON = (keras.layers.Identity, keras.layers.Dropout)
 _TINY = float(np.finfo("float32").tiny)
 
 
@@ -61,7 +54,7 @@ class Logits:
                 fix="pass a classifier",
             )
         self.num_classes = found.shape[-1]
-        last = _last_operation(model)
+        last = endings.last_operation(model)
         self._ending = _ending_of(last)
         if self._ending is not None and self._calls_of_ending(x) != 1:
             self._ending = None  # it is a part of the model elsewhere, too
@@ -169,42 +162,14 @@ def _are_probabilities(found):
     return bool((values >= 0).all() and np.allclose(values.sum(axis=-1), 1, atol=0.02))
 
 
-def _last_operation(model):
-    """Returns the operation that gives a model's scores, or None."""
-    if isinstance(model, keras.Sequential):
-        operations = reversed(model.layers)
-    else:
-        operations = _from_the_end(model)
-    for operation in operations:
-        if isinstance(operation, keras.Model):
-            return _last_operation(operation)
-        if not _passes_on(operation):
-            return operation
-    return None
-
-
-def _from_the_end(model):
-    tensors = keras.tree.flatten(getattr(model, "outputs", None) or [])
-    while len(tensors) == 1:
-        node = model_graph.node_of(tensors[0])
-        yield node.operation
-        tensors = node.input_tensors
-
-
-def _passes_on(operation):
-    is_linear = getattr(operation, "activation", None) is keras.activations.linear
-    is_activation = isinstance(operation, keras.layers.Activation)
-    return isinstance(operation, _PASS_ON) or (is_activation and is_linear)
-
-
 def _ending_of(operation):
     """Returns whose attribute is to be replaced for logits, and its name, or None."""
-    if getattr(operation, "activation", None) in _ENDINGS:
-        return operation, "activation"
-    # `keras.ops.softmax` in a graph is an operation of that name, as the layer is.
-    name = type(operation).__name__
-    is_softmax = name == "Softmax" and getattr(operation, "axis", None) == -1
-    return (operation, "call") if is_softmax or name == "Sigmoid" else None
+    if endings.kind_of(operation) is None or not (
+        endings.is_over_last_axis(operation, rank=2)
+    ):
+        return None
+    own = endings.has_own_activation(operation)
+    return operation, "activation" if own else "call"
 
 
 @contextlib.contextmanager

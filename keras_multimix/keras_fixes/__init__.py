@@ -11,6 +11,8 @@
 | `skip_call` | does much around a layer's `call` (PyTorch) | keras#22561 |
 | `model_graph` | has no public way into a model's graph | keras#19278 |
 | `compiled` | has no public way to the losses and metric functions of `compile` | |
+| `tensor_marks` | has no public way to a tensor's mask | |
+| | knows the logits behind probabilities in its own losses alone (TensorFlow) | |
 | `tensors` | stacks the wrong tensor (TensorFlow) | |
 | | masks a loss's weights in place (PyTorch) | |
 

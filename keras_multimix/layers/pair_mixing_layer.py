@@ -17,7 +17,7 @@ from keras_multimix.arguments import (
     check_choice,
     check_count,
     check_flag,
-    check_share,
+    check_label_smoothing,
     invalid,
 )
 from keras_multimix.layers import transformations
@@ -90,7 +90,7 @@ class PairMixingLayer(ChangingAlpha, MixingLayer):
             check_flag("mix_labels", mix_labels)
         self.mix_labels = mix_labels
         self.num_classes = label_parts.check_num_classes(num_classes)
-        self.label_smoothing = check_share("label_smoothing", label_smoothing)
+        self.label_smoothing = check_label_smoothing(label_smoothing)
         if self.label_smoothing and num_classes is None:
             raise invalid(
                 "argument `label_smoothing`",

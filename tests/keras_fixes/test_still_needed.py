@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_multimix.keras_fixes import compiled, model_graph, tensors
+from keras_multimix.keras_fixes import compiled, model_graph, tensor_marks, tensors
 from tests import helpers
 
 X, Y = np.ones((4, 3), "float32"), np.ones((4, 1), "float32")
@@ -239,6 +239,46 @@ def test_keras_still_hides_what_it_compiled():
 
     found = [value for value in public_attributes(metric) if value is function]
     check_still(not found, f"keras_fixes/compiled.py, and use {found}")
+
+
+# Marks of tensors -----------------------------------------------------------
+
+
+def test_keras_still_hides_the_mask_of_a_tensor():
+    values = ops.convert_to_tensor(X)
+    assert tensor_marks.mask_of(values, values) is None
+    mask = np.array([[True, False, True]] * 4)
+    writer = tensor_marks.MaskWriter()
+    masked = writer([values * 2, ops.convert_to_tensor(mask)])
+    np.testing.assert_array_equal(helpers.in_numpy(masked), X * 2)
+    found = helpers.in_numpy(tensor_marks.mask_of(masked, masked))
+    np.testing.assert_array_equal(found, mask.astype("float32"))
+
+    class OneWithoutTwo(keras.losses.Loss):
+        def call(self, y_true, y_pred):
+            return writer([y_true, ops.equal(y_true, 1)])
+
+    # Keras' own mean, too, counts no other places.
+    assert float(OneWithoutTwo()(np.array([1.0, 2.0, 1.0]), X[0])) == 1
+
+    public = [
+        f"{module.__name__}.{name}"
+        for module in (keras, keras.backend, keras.ops, keras.utils, keras.losses)
+        for name in dir(module)
+        if "keras_mask" in name
+    ]
+    check_still(not public, f"the mask's half of tensor_marks.py, and use {public}")
+
+
+@only_on("tensorflow")
+def test_keras_still_hides_the_logits_behind_probabilities():
+    logits = ops.convert_to_tensor(X * [100.0, 0.0, -100.0])
+    for softmax in (keras.activations.softmax, ops.softmax):
+        found = tensor_marks.logits_behind(softmax(logits))
+        np.testing.assert_array_equal(helpers.in_numpy(found), helpers.in_numpy(logits))
+    assert tensor_marks.logits_behind(ops.convert_to_tensor(X)) is None
+    found = [v for v in public_attributes(ops.softmax(logits)) if v is logits]
+    check_still(not found, f"`logits_behind` in tensor_marks.py, and use {found}")
 
 
 # Tensors --------------------------------------------------------------------

@@ -10,7 +10,11 @@ from keras import ops, tree
 
 from keras_multimix.arguments import invalid
 from keras_multimix.batches import map_leaves
+from keras_multimix.keras_fixes import tensor_marks
 from keras_multimix.models.mixup import pair_values
+
+# Reductions that divide by the number of places.
+_MEANS = ("mean", "sum_over_batch_size")
 
 
 class PairLoss(keras.losses.Loss):
@@ -36,12 +40,29 @@ class PairLoss(keras.losses.Loss):
             y_pred: The N predictions.
             sample_weight: Own and partners' weights in turn, or None.
         """
-        self._weights = pair_values.own_and_partner(sample_weight)
-        mixed = pair_values.mixed_weight(self._pairs.coefficients, *self._weights)
-        return super().__call__(y_true, y_pred, mixed)
+        # As Keras does before it calls a loss.
+        converted = tree.map_structure(
+            lambda x: ops.convert_to_tensor(x, dtype=self.dtype), [y_true, y_pred]
+        )
+        weights = pair_values.own_and_partner(sample_weight)
+        # First, because a loss that leaves places out says so with its values.
+        self._mixed, weight = self._mix(*converted, weights, padded=y_pred)
+        return super().__call__(y_true, y_pred, weight)
 
     def call(self, y_true, y_pred):
         """Returns the values of N mixed rows, or one value for all of them."""
+        return self._mixed
+
+    def _mix(self, y_true, y_pred, weights, padded):
+        """Returns the values of mixed rows and their weights, or None.
+
+        Args:
+            y_true: Own and partners' labels in turn, as the loss takes them.
+            y_pred: The N predictions, as the loss takes them.
+            weights: Own and partners' weights, each may be None.
+            padded: The predictions, which may have a mask.
+        """
+        coefficients = self._pairs.coefficients
         own, partner = pair_values.own_and_partner(y_true)
         own, column = pair_values.as_columns(own, y_pred)
         partner, _ = pair_values.as_columns(partner, y_pred)
@@ -49,17 +70,32 @@ class PairLoss(keras.losses.Loss):
         if not pair_values.gives_one_per_row(
             self._loss, self._values, values, own, column
         ):
-            return self._of_whole_batches(own, partner, column, values)
-        values = pair_values.mean_of_pair(
-            values,
-            self._values(partner, column),
-            self._pairs.coefficients,
-            *self._weights,
-        )
-        # K mixed rows replace one plain row.
-        return values * self._pairs.scale if self.reduction == "sum" else values
+            values = self._of_whole_batches(own, partner, column, values, weights)
+            return values, pair_values.mixed_weight(coefficients, *weights)
+        both = values, self._values(partner, column)
+        masks = [tensor_marks.mask_of(each, each) for each in both]
+        if any(mask is not None for mask in masks):
+            masks = [ops.ones_like(values) if mask is None else mask for mask in masks]
+            weights = pair_values.masked_weights(weights, masks)
+        values = pair_values.mean_of_pair(*both, coefficients, *weights)
+        if masks[0] is not None and self.reduction in _MEANS:
+            values = values * self._share_left_in(masks, padded)
+        if self.reduction == "sum":  # K mixed rows replace one plain row
+            values = values * self._pairs.scale
+        return values, pair_values.mixed_weight(coefficients, *weights)
 
-    def _of_whole_batches(self, own, partner, y_pred, values):
+    def _share_left_in(self, masks, y_pred):
+        """Returns what Keras divides by, over the places that a loss leaves in."""
+        mixed = pair_values.mixed_weight(self._pairs.coefficients, *masks)
+        padding = None
+        if not tree.is_nested(y_pred):
+            padding = tensor_marks.mask_of(y_pred, mixed)
+        if padding is None:
+            padding = ops.ones_like(mixed)
+        share = ops.divide_no_nan(ops.sum(padding), ops.sum(padding * mixed))
+        return ops.cast(share, self.dtype)
+
+    def _of_whole_batches(self, own, partner, y_pred, values, sample_weights):
         """Returns the mean loss of K batches, each of which has one λ for all rows."""
         if not self._pairs.shared:
             raise invalid(
@@ -86,7 +122,7 @@ class PairLoss(keras.losses.Loss):
             own_part = self._pairs.coefficients[number]
             parts = (own_part, 1.0 - own_part)
             for part, labels, weights in zip(
-                parts, (own, partner), self._weights, strict=True
+                parts, (own, partner), sample_weights, strict=True
             ):
                 value = of_batch(labels, number)
                 part = ops.cast(part * weight_of_batch(weights, number), value.dtype)

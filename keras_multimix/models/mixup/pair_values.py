@@ -123,6 +123,19 @@ def mean_of_pair(own_values, partner_values, coefficients, own_weight, partner_w
     return ops.divide_no_nan(total, own_part + partner_part)
 
 
+def masked_weights(weights, masks):
+    """Returns sample weights that are 0 where a mask is, in the masks' shape.
+
+    Args:
+        weights: The rows' and the partners' sample weights, or None for each.
+        masks: The two masks, numbers.
+    """
+    return [
+        mask if weight is None else mask * _with_rank_of(mask, weight, mask.dtype)
+        for weight, mask in zip(weights, masks, strict=True)
+    ]
+
+
 def _with_rank_of(values, weights, dtype):
     weights = ops.cast(weights, dtype)
     rank = len(values.shape)
