@@ -88,7 +88,7 @@ def test_in_a_model_it_is_the_pipelines_loss(labels, run_eagerly):
         pytest.skip("PyTorch runs eagerly anyway")
     head = [] if labels is MASKS else [keras.layers.Flatten()]
     base_model = keras.Sequential(
-        [keras.Input((4, 5, 2)), *head, keras.layers.Dense(3, "softmax")]
+        [keras.Input((4, 5, 2)), *head, keras.layers.Dense(3)]
     )
     layer = RandomMix(
         [MixUp(0.8, seed=1), CutMix(1.0, seed=2)], [0.4, 0.4], per="row", seed=5
@@ -96,7 +96,7 @@ def test_in_a_model_it_is_the_pipelines_loss(labels, run_eagerly):
     model = MixupModel(base_model, layer)
     model.compile(
         keras.optimizers.SGD(0.0),
-        "sparse_categorical_crossentropy",
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         run_eagerly=run_eagerly,
     )
     loss = model.fit(X, labels, batch_size=ROWS, shuffle=False, verbose=0).history
@@ -107,7 +107,7 @@ def test_in_a_model_it_is_the_pipelines_loss(labels, run_eagerly):
         seed=5,
     )
     mixed = soft(X, labels, step=0)
-    base_model.compile(loss="categorical_crossentropy")
+    base_model.compile(loss=keras.losses.CategoricalCrossentropy(from_logits=True))
     plain = base_model.evaluate(*mixed, batch_size=ROWS, verbose=0)
     np.testing.assert_allclose(loss["loss"], [plain], rtol=1e-5)
 
