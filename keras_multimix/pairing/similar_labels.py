@@ -27,7 +27,7 @@ class SimilarLabels(Pairing):
     Labels are floats of shape `(B,)`, `(B, 1)` or `(B, ...)`, over all values of a row;
     of a structure of labels the first leaf counts. They are compared as float32.
     Standardise them where they have several units. Where all labels are equal, all
-    other rows are equally likely.
+    other rows are equally likely; a row that is alone in its batch is its own partner.
 
     The same seed gives the same partners on every backend, to the last row. A batch of
     B rows takes B × B numbers. No partner is nearer than the batch has one: for small
@@ -41,10 +41,9 @@ class SimilarLabels(Pairing):
     Raises:
         ValueError: If `bandwidth` is no finite number above 0. In a call: for class
             labels, which are integers or have `num_classes` (for them there is
-            `pairing="same_class"`); for no labels, complex or bool ones; for a batch of
-            one row; and, where reading them waits for no device, for labels that are
-            NaN or infinite. In a compiled graph these are far from all others, and
-            where it does not know the number of rows a lone row is its own partner.
+            `pairing="same_class"`); for no labels, complex or bool ones; and, where
+            reading them waits for no device, for labels that are NaN or infinite. In a
+            compiled graph these are far from all others.
 
     References:
         Yao et al., "C-Mixup: Improving Generalization in Regression", NeurIPS 2022,
@@ -67,20 +66,12 @@ class SimilarLabels(Pairing):
         self.bandwidth = check_bandwidth(bandwidth)
 
     def check(self, batch, num_classes=None):
-        """Refuses labels that have no distances, and a row without others."""
+        """Refuses labels that have no distances."""
         label = next(iter(leaves_of(batch.labels)), None)
         classes = None
         if label is not None:
             classes = _classes_of_first(num_classes, batch)
         check_quantities(label, "labels for `pairing=SimilarLabels(…)`", classes)
-        if batch.input_leaves[0].shape[0] == 1:
-            raise invalid(
-                "batch for `pairing=SimilarLabels(…)`",
-                expected="two rows or more: no row is its own partner",
-                received="1 row",
-                fix="pass larger batches, and drop a last one of one row, "
-                "`dataset.batch(…, drop_remainder=True)`",
-            )
 
     def positions(self, rows, ops):
         """Returns one position for each row."""
