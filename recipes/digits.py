@@ -24,7 +24,15 @@ and standard deviation over the seeds, and writes results.json, learning_curves.
 interpolations.png and reliability.png."""
 
 
-DEFAULT_METHODS = ("erm", "mixup", "multimix", "mixup_matched", "erm_long")
+DEFAULT_METHODS = (
+    "erm",
+    "mixup",
+    "regmixup",
+    "multimix",
+    "multimix_kept",
+    "mixup_matched",
+    "erm_long",
+)
 
 
 def parse_options(arguments=None):
@@ -40,7 +48,7 @@ def parse_options(arguments=None):
     parser.add_argument(
         "--train-size", type=integer_from(10), default=300, help="training images"
     )
-    add_options(parser)
+    add_options(parser, validation_size=100)
     return parse(parser, arguments)
 
 
@@ -53,7 +61,8 @@ def train(run, options, on_epoch_end):
     from recipes.shared.optimizers import adam_cosine
     from recipes.shared.training import train_classifier
 
-    split = digits.load_split(options.train_size, run.seed)
+    rows = options.train_size + options.validation_size  # these are held out later
+    split = digits.load_split(rows, run.seed)
     keras.utils.set_random_seed(run.seed)
     return train_classifier(
         small_conv.build(split.input_shape, split.num_classes),
@@ -74,8 +83,9 @@ def main(arguments=None):
     from recipes.datasets import digits
 
     print(
-        f"Digits on {options.backend}: {options.train_size} images to train, the rest "
-        f"of {digits.NUM_IMAGES} to test; {options.epochs} epochs, "
+        f"Digits on {options.backend}: {options.train_size} images to train, "
+        f"{options.validation_size} to find a temperature on, the rest of "
+        f"{digits.NUM_IMAGES} to test; {options.epochs} epochs, "
         f"batch {options.batch_size}, α = {options.alpha:g}, "
         f"K = {options.num_interpolations}."
     )

@@ -17,6 +17,7 @@ from recipes.shared.columns import (
     CORRUPT_COLUMNS,
     GAN_COLUMNS,
     MORE_COLUMNS,
+    SCALED_COLUMNS,
     Column,
     known_columns,
 )
@@ -28,6 +29,7 @@ _KNOWN = {
     for column in (
         *COLUMNS,
         *CORRUPT_COLUMNS,
+        *SCALED_COLUMNS,
         *MORE_COLUMNS,
         *GAN_COLUMNS,
         Column("seconds", "s/run", 1, 1),
@@ -75,7 +77,7 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     for dataset, own in by_dataset(read_measured(options.results)).items():
         known = [column.metric for column in known_columns(own, _KNOWN.values())]
-        usual = known_columns(own, (*COLUMNS, *GAN_COLUMNS))
+        usual = known_columns(own, (*COLUMNS, *SCALED_COLUMNS, *GAN_COLUMNS))
         columns = options.columns or [column.metric for column in usual]
         missing = set(columns) - set(known)
         if missing:

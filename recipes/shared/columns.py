@@ -30,6 +30,12 @@ COLUMNS = (
     Column("nll", "NLL", 1, 3),
     Column("ece", "ECE %", 100, 1),
 )
+# After temperature scaling, where validation rows were held out.
+SCALED_COLUMNS = (
+    Column("temperature", "T", 1, 2),
+    Column("scaled_nll", "NLL at T", 1, 3),
+    Column("scaled_ece", "ECE at T %", 100, 1),
+)
 # The test error as the median over the last epochs, as the mixup paper reports it.
 LAST_COLUMNS = (Column("last_error", "test error %", 100, 2), *COLUMNS[1:])
 CORRUPT_COLUMNS = (

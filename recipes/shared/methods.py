@@ -20,6 +20,7 @@ class Method:
         more_rows: K times the rows in each step, hence K passes over the data in
             an epoch of as many steps.
         more_epochs: K times the epochs.
+        longer: so many times the epochs, whatever K is.
         mix_at: names of the layers to mix after, one drawn for each step; none mixes
             the inputs.
         neighbors: partners among the 200 nearest rows of the training set, of "all"
@@ -35,6 +36,7 @@ class Method:
     interpolates: bool = False
     more_rows: bool = False
     more_epochs: bool = False
+    longer: int = 1
     mix_at: tuple[str, ...] = ()
     neighbors: str | None = None
     dropout: bool = False
@@ -67,6 +69,16 @@ METHODS = {
     "mixup_mirror": Method(
         "mixup of rows i and B-1-i at one λ", "MixUp", {"pairing": "mirror"}
     ),
+    "regmixup": Method(
+        "each row as it is, and mixed at a large α", "RegMixup", {"alpha": 10.0}
+    ),
+    "multimix_kept": Method(
+        "each row as it is, and K − 1 interpolations",
+        "MultiMix",
+        {"keep_originals": True},
+        interpolates=True,
+    ),
+    "erm_2": Method("control: plain training for twice the epochs", longer=2),
     "mixup_alpha_0.1": Method("mixup at α = 0.1", "MixUp", {"alpha": 0.1}),
     "mixup_alpha_0.4": Method("mixup at α = 0.4", "MixUp", {"alpha": 0.4}),
     "mixup_alpha_1": Method("mixup at α = 1", "MixUp", {"alpha": 1.0}),
@@ -88,10 +100,22 @@ def summaries(methods=METHODS):
 
 
 def add_options(
-    parser, *, batch_size=32, alpha=0.2, learning_rate=2e-3, optimizer="Adam"
+    parser,
+    *,
+    batch_size=32,
+    alpha=0.2,
+    learning_rate=2e-3,
+    optimizer="Adam",
+    validation_size=0,
 ):
     """Adds the options that the methods read; presets may give other defaults."""
     add, number = parser.add_argument, number_from
+    add(
+        "--validation-size",
+        type=integer_from(0),
+        default=validation_size,
+        help="training rows held out, on which a temperature is found",
+    )
     add("--batch-size", type=integer_from(2), default=batch_size, help="rows in a step")
     add("--alpha", type=number(0), default=alpha, help="λ ~ Beta(α, α)")
     add(
@@ -110,7 +134,8 @@ def add_options(
 
 def epochs_of(method, options):
     """Epochs in a run of a method."""
-    return options.epochs * (options.num_interpolations if method.more_epochs else 1)
+    times = options.num_interpolations if method.more_epochs else method.longer
+    return options.epochs * times
 
 
 def build_mixer(method, options, seed):

@@ -1,7 +1,7 @@
 """What a recipe prints and draws at its end, computed from the records."""
 
 from recipes.shared import drawing
-from recipes.shared.columns import COLUMNS
+from recipes.shared.columns import COLUMNS, SCALED_COLUMNS, known_columns
 from recipes.shared.result_tables import (
     console,
     measures_table,
@@ -43,6 +43,10 @@ def print_report(
         out.print(results_table(own, f"{dataset}: {title}", columns))
         if more_columns:
             out.print(measures_table(own, dataset, more_columns))
+        scaled = known_columns(own, SCALED_COLUMNS)
+        if scaled:
+            title_of_scaled = f"{dataset}: logits over T, found on validation rows"
+            out.print(measures_table(own, title_of_scaled, scaled))
         if reference:
             print_paired_tests(own, reference, columns[0].metric)
         out.print(confidence_remark(own), "\n")

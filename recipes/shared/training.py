@@ -8,8 +8,10 @@ import numpy as np
 from keras_multimix import MixupModel, MixupSchedule
 from keras_multimix.pairing import NeighborPairs
 from recipes.datasets.batches import Augmented, ShuffledRows
+from recipes.datasets.split import hold_out
 from recipes.shared.curves import TestCurve
 from recipes.shared.methods import build_mixer, epochs_of
+from recipes.shared.temperature import scaled_measures
 
 _NUM_NEIGHBORS = 200  # the mixup paper's
 
@@ -35,8 +37,8 @@ def train_classifier(
         network: a `keras.Model` whose outputs are logits.
         split: a `recipes.datasets.split.Split`.
         method: a `recipes.shared.methods.Method`.
-        options: with `epochs`, `batch_size`, `alpha`, `num_interpolations`, `output`
-            and `tensorboard`.
+        options: with `epochs`, `batch_size`, `alpha`, `num_interpolations`,
+            `validation_size`, `output` and `tensorboard`.
         run: a `recipes.shared.runner.Run`.
         on_epoch_end: function () called after every epoch.
         optimizer: function (epochs, steps_per_epoch) -> a Keras optimizer.
@@ -52,6 +54,7 @@ def train_classifier(
         The record of the run: `metrics`, `curve` and `reliability`.
     """
     epochs = epochs_of(method, options)
+    split = hold_out(split, options.validation_size, run.seed)
     data, steps_per_epoch = _data(
         split, method, options, run.seed, augment, make_batches
     )
@@ -77,7 +80,9 @@ def train_classifier(
         folder = options.output / "tensorboard" / "-".join(map(str, run))
         callbacks.append(keras.callbacks.TensorBoard(folder, write_graph=False))
     model.fit(**data, epochs=epochs, verbose=0, callbacks=callbacks)
-    return curve.measured()
+    measured = curve.measured()
+    measured["metrics"] |= scaled_measures(network, split)
+    return measured
 
 
 def _data(split, method, options, seed, augment, make_batches):
