@@ -4,6 +4,7 @@ import ctypes
 import gc
 import os
 import sys
+import zlib
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -14,6 +15,21 @@ os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 import keras
 import numpy as np
 import pytest
+
+BACKENDS = ("jax", "tensorflow", "torch")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Spreads the cases of tests that take long over the backends.
+
+    Each case runs quickly on one of them, by its name; `make test-all` runs it on all.
+    """
+    running = BACKENDS.index(keras.backend.backend())
+    for item in items:
+        if item.get_closest_marker("spread"):
+            if zlib.crc32(item.nodeid.encode()) % len(BACKENDS) != running:
+                item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(autouse=True)

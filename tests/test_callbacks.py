@@ -88,6 +88,7 @@ def test_it_starts_and_stops():
     assert_same_weights(scheduled, by_hand)
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize("mix_at", [None, ["hidden"], ["input", "hidden"]])
 def test_one_more_trace_for_the_plain_step(mix_at):
     counter = Count()
@@ -111,6 +112,7 @@ def test_one_more_trace_for_the_plain_step(mix_at):
     assert len(counter.rows) == before
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize("mixer", [MixUp, MultiMix, CutMix])
 def test_alpha_follows_the_epoch(mixer):
     def new(alpha):

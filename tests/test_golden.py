@@ -30,6 +30,7 @@ def some(cases, every):
     return {name: cases[name] for name in names[::every]}
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize("how", ["eager", *helpers.compilations()])
 def test_tensors_give_the_same_draws(how):
     every = 11 if how == "eager" else 67

@@ -61,6 +61,7 @@ def test_calibration_error(rng, norm, num_bins, weighted):
     assert streamed(metric, y, p, weight, 300) == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("rows", [7, 15, 100, 301])
 def test_bins_of_equal_weight(rng, norm, rows):
@@ -244,6 +245,7 @@ def in_float64(metric, y, p, weight=None):
     return np.abs(gaps).sum() / weight.sum()
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize("make", METRICS)
 @pytest.mark.parametrize("weighted", [False, True])
 def test_the_pixels_of_four_images_in_one_update(rng, make, weighted):
@@ -288,6 +290,7 @@ def test_rows_after_a_hundred_million_others(rng, make):
     assert float(metric.result()) == pytest.approx(expected, abs=1e-7)
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize("make", METRICS)
 @pytest.mark.parametrize("jit_compile", [False, True])
 def test_a_large_batch_in_a_compiled_function(rng, make, jit_compile):
@@ -337,6 +340,7 @@ VOID = [
 ]
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize("metric_class", [ExpectedCalibrationError, BrierScore])
 @pytest.mark.parametrize("labels", [make for _, make in VOID], ids=[n for n, _ in VOID])
 @pytest.mark.parametrize("eager", [True, False])

@@ -34,6 +34,7 @@ def descended(model, x, y, epsilon, steps, size, start=None, clip_range=(0, 1)):
     return moved
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize(
     "ending", ["logits", "dense softmax", "softmax layer", "activation layer"]
 )

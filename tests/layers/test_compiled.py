@@ -39,6 +39,7 @@ def assert_close(got, expected):
         np.testing.assert_allclose(got[key], expected[key], atol=1e-5)
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize("how", HOW)
 @pytest.mark.parametrize("layer_class", TO_COMPILE)
 @pytest.mark.parametrize(

@@ -191,6 +191,7 @@ def union(layer, y, counts=None):
     return np.repeat(np.maximum(y, y[partner]), coefficients.shape[1], axis=0)
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("layer_class", [MixUp, CutMix])
 @pytest.mark.parametrize("kind", ["tags", "classes", "binary"])

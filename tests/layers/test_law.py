@@ -25,6 +25,7 @@ def distance(coefficients, alpha):
     return np.abs(observed / coefficients.size - expected).max()
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize("alpha", [0.001, 0.01, 0.1, 0.2, 0.4, 1, 2, 8, 32, 100])
 def test_coefficients_have_the_law_eager_and_compiled(alpha):
     layer = MixUp(alpha, pairing="roll", seed=11)

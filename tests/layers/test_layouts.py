@@ -210,6 +210,7 @@ CLIP_LABELS = {
 }
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("kind", CLIP_LABELS)
 @pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
@@ -250,6 +251,7 @@ def test_masks_of_the_clip_beside_an_image(rng):
 # Other axes ---------------------------------------------------------------------------
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("axes", [(1,), (-2,)])
 @pytest.mark.parametrize("labels", ["scores", "steps", "classes of steps", "class"])

@@ -30,6 +30,7 @@ def assert_same(batches, wanted):
             np.testing.assert_allclose(a, b, atol=1e-5)
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize("layer_class", [MixUp, MultiMix, CutMix])
 def test_parallel_maps_reproduce_with_a_step(layer_class):
     x, y = arrays()

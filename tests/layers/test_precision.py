@@ -27,6 +27,7 @@ def test_integer_inputs_get_the_compute_dtype_and_labels_stay_single(
     assert name(labels) == "float32"
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize("layer_class", LAYERS)
 @pytest.mark.parametrize(
     ("dtype", "expected"),

@@ -153,6 +153,7 @@ def test_config_and_saving(rng, tmp_path):
     assert_same(got, model([x, soft], training=True))
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize("mix_at", [None, ["input", "features"]])
 @pytest.mark.parametrize("times", [1, 2])
 def test_inside_a_model(rng, mix_at, times):

@@ -17,6 +17,7 @@ def data(rng, rows=8):
 
 
 # PyTorch takes half a minute and more to trace each.
+@pytest.mark.spread
 @pytest.mark.parametrize(
     "layer_class",
     [helpers.slow_on("torch", MixUp), helpers.slow_on("torch", MultiMix), CutMix],

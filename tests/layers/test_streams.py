@@ -47,6 +47,7 @@ def assert_same_draw(got, expected):
 
 
 # PyTorch takes ten seconds and more to trace each.
+@pytest.mark.spread
 @pytest.mark.parametrize(
     ("layer_class", "arguments"),
     [CASES[0], CASES[-1], *(helpers.slow_on("torch", *each) for each in CASES[1:-1])],
@@ -70,6 +71,7 @@ def test_draws_agree_eager_and_compiled(layer_class, arguments):
     assert helpers.state(layer)[2] == 0
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize(("layer_class", "arguments"), CASES)
 def test_draws_agree_in_a_dataset(layer_class, arguments):
     counted, layer = (new_layer(layer_class, arguments) for _ in range(2))

@@ -119,6 +119,7 @@ def of_batches(loss, mixer, x, y):
 # A value per row ---------------------------------------------------------------
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize("loss", [per_image, per_place, against_the_batch])
 @pytest.mark.parametrize("count", [1, 3])
 # The width is 2 · B · K of one case: shapes alone cannot tell rows from places.
@@ -190,6 +191,7 @@ def in_keras(loss):
     return loss if not isinstance(loss, keras.losses.Loss) else loss.__call__
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize("mixer", SHARED)
 @pytest.mark.parametrize("loss", WHOLE)
 def test_one_coefficient_for_the_batch(rng, loss, mixer):

@@ -203,6 +203,7 @@ def in_floats(make):
     return type(metric).from_config(metric.get_config() | {"dtype": "float32"})
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize("kind", MATRICES)
 @pytest.mark.parametrize("count", [1, 3])
 @pytest.mark.parametrize("eagerly", [False, True])
@@ -267,6 +268,7 @@ OTHERS = {
 }
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize("kind", OTHERS)
 @pytest.mark.parametrize("count", [1, 3])
 def test_other_metrics_see_both_labels(rng, kind, count):

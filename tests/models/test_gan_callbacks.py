@@ -319,6 +319,7 @@ def test_a_remote_monitor_is_sent_the_losses(monkeypatch):
     assert sent == [pytest.approx(each) for each in expected]
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize(
     "options",
     [

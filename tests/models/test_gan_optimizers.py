@@ -54,6 +54,7 @@ def train(gan, epochs=1, **kwargs):
     return gan.fit(rows(8), epochs=epochs, **options).history
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize(
     "name",
     [pytest.param(name, marks=SLOW) if name in ALIKE else name for name in OPTIONS],
@@ -228,6 +229,7 @@ def test_a_file_keeps_the_scale_of_the_loss(tmp_path, dtype_policy, auto_scale_l
 # How a step runs -------------------------------------------------------------
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize(
     "options",
     [{"run_eagerly": True}, {"jit_compile": True}, {"steps_per_execution": 2}],

@@ -120,6 +120,7 @@ IMAGE_BACKBONES = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.spread
 @IMAGE_BACKBONES
 @pytest.mark.parametrize("hidden", [False, True], ids=["inputs", "hidden"])
 def test_image_backbones_train(make, points, hidden, tmp_path):

@@ -56,6 +56,7 @@ def cross_entropy(logits, classes):
     return -np.take_along_axis(logarithms, classes[:, None], axis=-1)[:, 0]
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize("reduction", REDUCTIONS)
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize(
@@ -140,6 +141,7 @@ def activity_is_averaged():
     return totals[0] == pytest.approx(totals[1])
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize("reduction", REDUCTIONS)
 @pytest.mark.parametrize("count", [1, 3])
 @pytest.mark.parametrize("weights", ["none", "sample", "class"])
@@ -163,6 +165,7 @@ def test_alpha_zero_is_plain_training(data, rng, reduction, count, weights):
     assert_equal_training(*runs)
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize("reduction", REDUCTIONS)
 @pytest.mark.parametrize("count", [1, 3])
 @pytest.mark.parametrize("kind", ["columns", "column", "sequence", "image"])
@@ -252,6 +255,7 @@ def test_pasted_masks_are_the_target_of_their_pixels(rng):
     np.testing.assert_allclose(history["loss"], expected, rtol=1e-5)
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize(
     "reduction", ["sum", "sum_over_batch_size", "mean_with_sample_weight"]
 )

@@ -71,6 +71,7 @@ MIXERS = {
 }
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize("at_once", [1, 2])
 @pytest.mark.parametrize("name", sorted(MIXERS))
 def test_parts_give_the_weights_and_metrics_of_the_whole(name, at_once):

@@ -74,6 +74,7 @@ def assert_same_weights(first, second, atol=1e-5):
         np.testing.assert_allclose(a, b, atol=atol)
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize(
     "mixer",
     [MixUp(0.3, seed=5), MultiMix(seed=5), CutMix(1.0, 2, seed=5)],

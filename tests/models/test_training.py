@@ -58,6 +58,7 @@ def compiled(base=None, mixer=None, **arguments):
     return model
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize(
     "mixer", [MultiMix(seed=5), CutMix(seed=5)], ids=["multi", "cut"]
 )
@@ -137,6 +138,7 @@ def feed(kind, x, y):
     return {"x": Batches()}
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize("kind", ["tf.data", "generator", "DataLoader", "PyDataset"])
 def test_kinds_of_data(kind):
     x, y = arrays()  # batches of 4, 4 and 2
@@ -150,6 +152,7 @@ def test_kinds_of_data(kind):
     np.testing.assert_allclose(losses[kind], losses["arrays"], rtol=1e-4)
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize(
     "options",
     [

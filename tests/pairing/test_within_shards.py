@@ -57,6 +57,7 @@ def test_one_shard_is_the_pairing_itself(name):
             np.testing.assert_array_equal(value, within[key])
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize("how", [None, *helpers.compilations()])
 @pytest.mark.parametrize("keep_batch_size", [False, True])
 @pytest.mark.parametrize("name", PAIRINGS)

@@ -84,6 +84,7 @@ def test_images_are_normalised_inside_the_network(tmp_path):
     np.testing.assert_allclose(normalized, expected, atol=1e-5)
 
 
+@pytest.mark.spread
 def test_a_run_with_wrong_labels_and_attacks(tmp_path, capsys):
     arguments = ("--methods", "multimix", "--corrupt", "0.5", "--attack", "fgsm")
     (record,) = run(tmp_path, *arguments, "--tensorboard")

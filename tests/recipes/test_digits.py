@@ -54,6 +54,7 @@ def test_mixers_take_the_options():
     assert config["num_interpolations"] == 1
 
 
+@pytest.mark.spread
 def test_a_small_run_writes_its_files(tmp_path, capsys):
     records = digits.main(
         ["--backend", keras.config.backend(), "--methods", "erm", "multimix"]

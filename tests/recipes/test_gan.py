@@ -83,6 +83,7 @@ def run(tmp_path, *arguments):
     return gan.main([*small, "--output", str(tmp_path), *arguments])
 
 
+@pytest.mark.spread
 def test_points_end_to_end(tmp_path, capsys):
     records = run(tmp_path, "--dataset", "ring")
     assert [record["method"] for record in records] == ["gan", "mixup_gan"]

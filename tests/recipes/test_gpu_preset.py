@@ -26,6 +26,7 @@ def test_settings():
     assert options.on_device and options.no_profile and options.minutes is None
 
 
+@pytest.mark.spread
 def test_a_whole_run(tmp_path, capsys):
     arguments = ["--backend", keras.config.backend(), "--output", str(tmp_path / "o")]
     arguments += ["--data-dir", str(write_cifar(tmp_path))]

@@ -72,6 +72,7 @@ def test_top5_error():
     assert top5_error(logits[:, :2], np.array([0, 1, 0, 1])) == 0.0
 
 
+@pytest.mark.spread
 def test_a_small_run(photos, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(keras.applications, "ResNet50", tiny_resnet)
     command = arguments(photos, tmp_path)
@@ -90,6 +91,7 @@ def test_a_small_run(photos, tmp_path, monkeypatch, capsys):
     assert without_nan(again) == without_nan(records), "nothing is run again"
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
 def test_mixed_precision(photos, tmp_path, monkeypatch, precision):
     computed_in = []

@@ -45,6 +45,7 @@ def weights_of_numpy(monkeypatch, rng):
     monkeypatch.setattr(keras.initializers.VarianceScaling, "__call__", draw)
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize(
     "network, shape, num_classes, num_parameters",
     [
@@ -66,6 +67,7 @@ def test_sizes(network, shape, num_classes, num_parameters):
     assert f", {spaced(multiply_adds(model))} multiply-adds" in described
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize(
     "network, shape, options, num_stages",
     [

@@ -142,6 +142,7 @@ def test_it_begins_with_the_backend_the_package_and_the_parameters(name):
     assert len(assigned(source(parameters))) >= 3
 
 
+@pytest.mark.spread
 def test_quickstart(folder, monkeypatch):
     scope = run("quickstart", SMALL["quickstart"], monkeypatch)
     assert type(scope["loaded"]) is keras.Sequential

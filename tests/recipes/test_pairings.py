@@ -4,6 +4,7 @@ import json
 
 import keras
 import numpy as np
+import pytest
 from scipy.stats import ttest_rel
 
 from recipes import pairings
@@ -11,6 +12,7 @@ from recipes.shared import report
 from recipes.shared.results import without_nan
 
 
+@pytest.mark.spread
 def test_a_small_run_writes_its_files(tmp_path, capsys):
     records = pairings.main(
         ["--backend", keras.config.backend(), "--methods", "mixup", "mixup_mirror"]

@@ -37,6 +37,7 @@ def test_presets():
     assert (quick.dataset, quick.seeds) == ("speech_commands_subset", 5)
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize("mix_at", ["spectrogram", "waveform"])
 def test_a_small_run(clips, mix_at, tmp_path):
     records = speech.main(

@@ -20,6 +20,7 @@ def test_an_unknown_table_is_refused(capsys):
     assert "Expected one of abalone" in capsys.readouterr().err
 
 
+@pytest.mark.spread
 def test_a_small_run(tmp_path, capsys):
     records = tabular.main(
         ["--backend", keras.config.backend(), "--dataset", "iris", "wine"]

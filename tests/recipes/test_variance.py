@@ -16,6 +16,7 @@ def run(tmp_path, *arguments):
     )
 
 
+@pytest.mark.spread
 def test_a_small_run_writes_its_files(tmp_path, capsys):
     records = run(tmp_path)
     assert json.loads((tmp_path / "results.json").read_text()) == records
