@@ -17,6 +17,7 @@ from recipes.shared.columns import (
     CORRUPT_COLUMNS,
     GAN_COLUMNS,
     MORE_COLUMNS,
+    REGRESSION_COLUMNS,
     SCALED_COLUMNS,
     Column,
     known_columns,
@@ -24,11 +25,13 @@ from recipes.shared.columns import (
 from recipes.shared.results import read_measured
 from recipes.shared.statistics import by_dataset, by_method, p_value, seeds_below
 
+_USUAL = (*COLUMNS, *SCALED_COLUMNS, *REGRESSION_COLUMNS, *GAN_COLUMNS)
 _KNOWN = {
     column.metric: column
     for column in (
         *COLUMNS,
         *CORRUPT_COLUMNS,
+        *REGRESSION_COLUMNS,
         *SCALED_COLUMNS,
         *MORE_COLUMNS,
         *GAN_COLUMNS,
@@ -77,7 +80,9 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     for dataset, own in by_dataset(read_measured(options.results)).items():
         known = [column.metric for column in known_columns(own, _KNOWN.values())]
-        usual = known_columns(own, (*COLUMNS, *SCALED_COLUMNS, *GAN_COLUMNS))
+        usual = known_columns(
+            own, (*COLUMNS, *SCALED_COLUMNS, *REGRESSION_COLUMNS, *GAN_COLUMNS)
+        )
         columns = options.columns or [column.metric for column in usual]
         missing = set(columns) - set(known)
         if missing:

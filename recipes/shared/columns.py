@@ -53,6 +53,11 @@ MORE_COLUMNS = (
     Column("fgsm_black_box_error", "black box: FGSM %", 100, 1),
     Column("ifgsm_black_box_error", "I-FGSM %", 100, 1),
 )
+REGRESSION_COLUMNS = (
+    Column("rmse", "RMSE", 1, 3),
+    Column("alpha", "α", 1, 1),
+    Column("bandwidth", "σ", 1, 1),
+)
 # Points have all, images the last three.
 GAN_COLUMNS = (
     Column("modes", "modes covered", 1, 1),
