@@ -39,7 +39,8 @@ class RowWise:
         if self._cut is None:
             return self._average._mix_rows(leaf, partners, transformation, dtype, ops)
         ways, is_cut = (self._average, self._cut), self._is_cut(transformation, ops)
-        if ops is not namespaces.numpy_ops:  # a compiler writes each row once
+        if ops is not namespaces.numpy_ops or not len(leaf):
+            # A compiler writes each row once.
             average, cut = (
                 way._mix_rows(leaf, partners, transformation, dtype, ops)
                 for way in ways

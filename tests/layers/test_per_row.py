@@ -120,6 +120,14 @@ def test_what_is_not_finite_stays_where_it_was():
     assert not np.isnan(helpers.in_numpy(layer(helpers.tensors(x), step=1))).any()
 
 
+@pytest.mark.parametrize("rows", [0, 1])
+@pytest.mark.parametrize("convert", [lambda x: x, helpers.tensors])
+def test_few_rows(rows, convert):
+    data = convert((X[:rows], CLASSES[:rows]))
+    x, y = helpers.in_numpy(mixer(count=2)(*data, step=1))
+    assert x.shape == (2 * rows, 4, 5, 2) and y.shape == (2 * rows, 3)
+
+
 def test_it_saves_and_loads():
     layer = mixer()
     config = keras.saving.serialize_keras_object(layer)
