@@ -104,7 +104,8 @@ class PairLoss(keras.losses.Loss):
                 received=f"a loss that gives a tensor of shape {tuple(values.shape)} "
                 "for the whole batch",
                 fix='draw one λ for all rows of a batch, `sampling="shared"` in the '
-                'mixing layer (`per="batch"` in `RandomMix`); or let the loss return one value per row; or, if it '
+                'mixing layer (`per="batch"` in `RandomMix`); or let the loss return '
+                "one value per row; or, if it "
                 "takes soft labels, mix in the input pipeline, "
                 "`dataset.map(MixUp(num_classes=…))`, and train the plain model",
             )
