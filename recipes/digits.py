@@ -6,10 +6,10 @@ Takes two to three minutes on two CPU cores (`--backend jax` is the fastest).
 
 What to expect with 300 training images: plain training errs on 6 to 7 % of the test
 images, mixup, RegMixup and multi-mix on 5 to 6 %, with a lower likelihood loss. The
-control `mixup_matched` shows what multi-mix's compute buys when it is spent on fresh pairs,
-`erm_long` what it buys without mixing. Mixing leaves the net under-confident: its
-calibration error is higher than plain training's, until the logits are divided by a
-temperature that is found on 100 more images.
+control `mixup_matched` shows what multi-mix's compute buys when it is spent on fresh
+pairs, `erm_long` what it buys without mixing. Mixing leaves the net under-confident:
+its calibration error is higher than plain training's, until the logits are divided by
+a temperature that is found on 100 more images.
 """
 
 from recipes.shared.experiment import run_experiment
