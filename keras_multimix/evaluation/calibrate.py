@@ -6,7 +6,6 @@ from keras import ops, tree
 
 from keras_multimix.arguments import check_count, check_flag, invalid
 from keras_multimix.evaluation import endings, temperature
-from keras_multimix.models.mixup.model import MixupModel
 
 
 def calibrate(model, x, y, *, batch_size=128, verbose=True):
@@ -63,7 +62,7 @@ def calibrate(model, x, y, *, batch_size=128, verbose=True):
     """
     batch_size = check_count("batch_size", batch_size)
     check_flag("verbose", verbose)
-    model = _plain(model)
+    model = endings.plain_model(model)
     y = np.asarray(ops.convert_to_numpy(y) if hasattr(y, "shape") else y)
     num_rows = _check_rows(x, y)
     if not model.built:
@@ -84,19 +83,6 @@ def calibrate(model, x, y, *, batch_size=128, verbose=True):
     of = temperature.margins_of_sigmoids if is_binary else temperature.margins
     best = temperature.best(*of(found, y))
     return calibrated(1 / best, kind), best
-
-
-def _plain(model):
-    if isinstance(model, MixupModel):
-        model = model.base_model
-    if not isinstance(model, keras.Model):
-        raise invalid(
-            "argument `model`",
-            expected="a keras.Model",
-            received=f"{model!r:.80}",
-            fix="wrap layers in `keras.Sequential([...])`",
-        )
-    return model
 
 
 def _check_rows(x, y):

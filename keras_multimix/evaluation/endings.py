@@ -2,7 +2,9 @@
 
 import keras
 
+from keras_multimix.arguments import invalid
 from keras_multimix.keras_fixes import model_graph
+from keras_multimix.models.mixup.model import MixupModel
 
 _KINDS = (
     (keras.activations.softmax, "softmax"),
@@ -11,6 +13,24 @@ _KINDS = (
     (keras.ops.sigmoid, "sigmoid"),
 )
 _PASS_ON = (keras.layers.Identity, keras.layers.Dropout)
+
+
+def plain_model(model):
+    """Returns a model as it is, or the base model of a `MixupModel`.
+
+    Raises:
+        ValueError: If it is no Keras model.
+    """
+    if isinstance(model, MixupModel):
+        model = model.base_model
+    if not isinstance(model, keras.Model):
+        raise invalid(
+            "argument `model`",
+            expected="a keras.Model",
+            received=f"{model!r:.80}",
+            fix="wrap layers in `keras.Sequential([...])`",
+        )
+    return model
 
 
 def kind_of(operation):

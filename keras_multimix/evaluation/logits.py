@@ -10,7 +10,6 @@ from keras import ops
 from keras_multimix import class_scores
 from keras_multimix.arguments import invalid
 from keras_multimix.evaluation import endings
-from keras_multimix.models.mixup.model import MixupModel
 
 _LOCK = threading.RLock()
 _TINY = float(np.finfo("float32").tiny)
@@ -33,16 +32,7 @@ class Logits:
     """
 
     def __init__(self, model, x):
-        if isinstance(model, MixupModel):
-            model = model.base_model
-        if not isinstance(model, keras.Model):
-            raise invalid(
-                "argument `model`",
-                expected="a keras.Model",
-                received=f"{model!r:.80}",
-                fix="wrap layers in `keras.Sequential([...])`",
-            )
-        self.model = model
+        model = self.model = endings.plain_model(model)
         x = ops.convert_to_tensor(x)
         found = ops.convert_to_tensor(_only(model(x, training=False)))
         class_scores.check_scores(found, from_logits=True)
