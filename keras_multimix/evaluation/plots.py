@@ -4,6 +4,8 @@ import numpy as np
 
 from keras_multimix.arguments import invalid
 
+_MOST_IN_A_ROW = 4  # reliability diagrams: more would be too small to read
+
 
 def plot_reliability(bins):
     """Draws a reliability diagram for each model: accuracy against confidence.
@@ -35,12 +37,22 @@ def plot_reliability(bins):
     >>> figure = plot_reliability({"my model": metric.bins()})
     """
     _check_some("bins", bins)
-    figure = _figure(3.4 * len(bins) + 0.6, 4.4)
+    num_columns = min(len(bins), _MOST_IN_A_ROW)
+    num_rows = -(-len(bins) // num_columns)
+    figure = _figure(3.4 * num_columns + 0.6, 4.4 * num_rows)
     grid = figure.subplots(
-        2, len(bins), squeeze=False, sharex=True, height_ratios=[3, 1], sharey="row"
+        2 * num_rows,
+        num_columns,
+        squeeze=False,
+        sharex=True,
+        height_ratios=[3, 1] * num_rows,
+        sharey="row",
     )
-    for column, (name, each) in enumerate(bins.items()):
-        upper, lower = grid[:, column]
+    # Axes of one model after another: (2, number of places).
+    axes = grid.reshape(num_rows, 2, num_columns).transpose(1, 0, 2).reshape(2, -1)
+    for unused in axes[:, len(bins) :].flat:
+        unused.set_visible(False)
+    for (upper, lower), (name, each) in zip(axes.T, bins.items(), strict=False):
         number = len(each["weight"])
         middles, width = (np.arange(number) + 0.5) / number, 1 / number
         accuracy, confidence = each["accuracy"], each["confidence"]
@@ -63,8 +75,9 @@ def plot_reliability(bins):
         upper.set(title=f"{name}\nECE {100 * error:.1f} %", xlim=(0, 1), ylim=(0, 1))
         lower.bar(middles, each["weight"], width, color="0.6", edgecolor="white")
         lower.set(xlabel="confidence")
-    grid[0, 0].set(ylabel="accuracy")
-    grid[1, 0].set(ylabel="rows")
+    for upper, lower in zip(grid[::2, 0], grid[1::2, 0], strict=True):
+        upper.set(ylabel="accuracy")
+        lower.set(ylabel="rows")
     grid[0, 0].legend(frameon=False, fontsize=8, loc="upper left")
     return figure
 

@@ -26,6 +26,17 @@ def bins_of(rng, rows=200):
     return metric.bins(), float(metric.result())
 
 
+def test_many_reliability_diagrams_stand_in_rows(rng):
+    metric = ExpectedCalibrationError()
+    metric.update_state(np.arange(20) % 3, rng.dirichlet(np.ones(3), 20))
+    figure = plot_reliability({name: metric.bins() for name in "abcdef"})
+    shown = [axes for axes in figure.axes if axes.get_visible()]
+    assert len(shown) == 12
+    titles = [axes.get_title()[:1] for axes in shown if axes.get_title()]
+    assert titles == list("abcdef")
+    assert len({round(axes.get_position().y0, 3) for axes in shown}) == 4
+
+
 def test_reliability(rng, tmp_path):
     first, error = bins_of(rng)
     second, _ = bins_of(rng)
