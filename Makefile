@@ -80,16 +80,17 @@ package: $(ALL_READY) ## build, install the wheel elsewhere and use it, audit li
 		--ignore-packages $(LICENCE_UNNAMED) >/dev/null
 	$(BIN)/pip-licenses --partial-match --fail-on '$(LICENCES_REFUSED)' >/dev/null
 
-lint: $(ALL_READY) ## ruff, lint and format
+lint: $(ALL_READY) ## ruff, lint and format, and the types of the package
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 format: $(ALL_READY) ## let ruff repair what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean: ## delete .venv and everything that was built
-	rm -rf $(VENV) $(OLDEST) $(INSTALLED) build dist runs .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(OLDEST) $(INSTALLED) build dist runs .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # One process per backend, one after the other: Keras reads its backend at import.

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import tree
 
+from keras_multimix.annotations import Ops, Tensor
 from keras_multimix.arguments import invalid
 from keras_multimix.namespaces import numpy_ops
 
@@ -177,7 +178,7 @@ def _split_dict(data):
     return Batch(*groups, pack)
 
 
-def dtype_of(leaf):
+def dtype_of(leaf: Tensor):
     """Returns a leaf's dtype as a string such as "float32"."""
     dtype = leaf.dtype
     # Standardising a name takes longer than looking it up, and every call asks often.
@@ -192,14 +193,14 @@ def dtype_of(leaf):
         return str(dtype)
 
 
-def needs_cast(leaf, dtype, ops):
+def needs_cast(leaf: Tensor, dtype, ops: Ops):
     """Whether `ops.cast` would change a leaf: its dtype, or an array to a tensor."""
     if dtype_of(leaf) != dtype:
         return True
     return ops is not numpy_ops and isinstance(leaf, (np.ndarray, np.generic))
 
 
-def is_integer(leaf):
+def is_integer(leaf: Tensor):
     """Whether a leaf's dtype is an integer one (bool is not)."""
     return "int" in dtype_of(leaf)
 
@@ -211,7 +212,7 @@ def same_shape(first, second):
     )
 
 
-def check_batch(batch, inputs_stay=False):
+def check_batch(batch: "Batch", inputs_stay=False):
     """Refuses what cannot be mixed, whatever the method.
 
     Args:
@@ -255,7 +256,7 @@ _STRINGS = ("string", "<U", "|S")  # TensorFlow's and NumPy's
 _ID_DTYPES = ("int32", "int64", "uint32", "uint64")
 
 
-def _is_plain(leaf):
+def _is_plain(leaf: Tensor):
     """Whether a glance tells that a leaf can be mixed, as with nearly all of them."""
     if type(leaf) is np.ndarray:
         return leaf.dtype in _NUMPY_NAMES and leaf.ndim > 0
@@ -267,7 +268,7 @@ def _is_plain(leaf):
     return plain and not leaf.is_nested and leaf.dim() > 0
 
 
-def _check_array(name, leaf, strings=False):
+def _check_array(name, leaf: Tensor, strings=False):
     if _is_plain(leaf):
         return
     kind = type(leaf).__name__
@@ -323,14 +324,14 @@ def _check_array(name, leaf, strings=False):
         )
 
 
-def _check_rows(batch):
+def _check_rows(batch: "Batch"):
     rows = batch.input_leaves[0].shape[0]
     for name, leaves in zip(_PART_NAMES, batch.part_leaves, strict=True):
         for leaf in leaves:
             _check_rows_of(name, leaf, rows)
 
 
-def _check_rows_of(name, leaf, rows):
+def _check_rows_of(name, leaf: Tensor, rows):
     if None not in (rows, leaf.shape[0]) and leaf.shape[0] != rows:
         raise invalid(
             name,

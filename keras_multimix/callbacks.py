@@ -1,5 +1,7 @@
 """When to mix, and how much, while a model trains."""
 
+from typing import Any
+
 import keras
 
 from keras_multimix.arguments import check_alpha, check_count, invalid
@@ -45,7 +47,12 @@ class MixupSchedule(keras.callbacks.Callback):
     >>> history = model.fit(x, y, epochs=10, callbacks=[schedule], verbose=0)
     """
 
-    def __init__(self, start_epoch=0, stop_epoch=None, alpha=None):
+    def __init__(
+        self,
+        start_epoch: int = 0,
+        stop_epoch: int | None = None,
+        alpha: Any = None,
+    ):
         super().__init__()
         self.start_epoch = check_count("start_epoch", start_epoch, minimum=0)
         if stop_epoch is not None:
@@ -61,7 +68,7 @@ class MixupSchedule(keras.callbacks.Callback):
             )
         self.alpha = alpha
 
-    def set_model(self, model):
+    def set_model(self, model: keras.Model):
         """Takes the model over, before `fit` compiles anything."""
         if not isinstance(model, MixupModel):
             raise invalid(

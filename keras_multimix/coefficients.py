@@ -11,6 +11,7 @@ import functools
 import numpy as np
 
 from keras_multimix import randomness, tracing
+from keras_multimix.annotations import Ops, State
 
 SAMPLINGS = ("independent", "stratified", "shared")
 MAX_INTERPOLATIONS = 1 << 16  # K * 2 ** bits must fit an int32, see below
@@ -54,7 +55,7 @@ def quantiles(alpha):
     return np.ones(NUM_QUANTILES, "float32") if table is None else table
 
 
-def draw_indices(draw_ids, num_interpolations, sampling, ops):
+def draw_indices(draw_ids, num_interpolations, sampling, ops: Ops):
     """Returns the positions of each pair's K draws in a stream of random numbers.
 
     Args:
@@ -72,7 +73,14 @@ def draw_indices(draw_ids, num_interpolations, sampling, ops):
     return draw_ids[..., None] * num_interpolations + ranks
 
 
-def sample_coefficients(state, draw_ids, table, num_interpolations, sampling, ops):
+def sample_coefficients(
+    state: State,
+    draw_ids,
+    table,
+    num_interpolations,
+    sampling,
+    ops: Ops,
+):
     """Draws K coefficients for each pair, the largest first.
 
     Args:
@@ -101,7 +109,7 @@ def sample_coefficients(state, draw_ids, table, num_interpolations, sampling, op
     return coefficients_of(words, table, sampling, ops)
 
 
-def coefficients_of(words, table, sampling, ops):
+def coefficients_of(words, table, sampling, ops: Ops):
     """Turns random words into coefficients: see `sample_coefficients`.
 
     Args:

@@ -5,8 +5,9 @@ import functools
 import numpy as np
 
 from keras_multimix import tracing
+from keras_multimix.annotations import Tensor
 from keras_multimix.arguments import invalid
-from keras_multimix.batches import dtype_of, is_integer, leaves_of
+from keras_multimix.batches import Batch, dtype_of, is_integer, leaves_of
 from keras_multimix.label_kinds import (
     NO_PLACES,
     are_classes,
@@ -36,7 +37,7 @@ def check_union(labels):
             )
 
 
-def check_weights(num_classes, leaf, weight, places=NO_PLACES):
+def check_weights(num_classes, leaf: Tensor, weight, places=NO_PLACES):
     """Refuses sample weights that are neither of rows nor of places of the labels."""
     if weight is None:
         return
@@ -55,7 +56,7 @@ def check_weights(num_classes, leaf, weight, places=NO_PLACES):
         )
 
 
-def check(batch, num_classes, data_format):
+def check(batch: Batch, num_classes, data_format):
     """Refuses a batch whose labels or weights cannot be averaged.
 
     Args:
@@ -83,7 +84,7 @@ def check(batch, num_classes, data_format):
             map_labels(weights_fit, classes, part, weight)
 
 
-def check_labels(num_classes, leaf, places=NO_PLACES):
+def check_labels(num_classes, leaf: Tensor, places=NO_PLACES):
     """Refuses labels that cannot be averaged, or that can be read in two ways.
 
     Args:
@@ -102,7 +103,7 @@ def check_labels(num_classes, leaf, places=NO_PLACES):
         _check_indices(leaf, num_classes)
 
 
-def _check_indices(leaf, num_classes):
+def _check_indices(leaf: Tensor, num_classes):
     dtype = dtype_of(leaf)
     if num_classes is None:
         raise invalid(
@@ -139,7 +140,7 @@ def _check_indices(leaf, num_classes):
         )
 
 
-def _may_be_scores(leaf, num_classes, places):
+def _may_be_scores(leaf: Tensor, num_classes, places):
     """Whether class indices might also be one number for each class."""
     shape = tuple(leaf.shape)
     if len(shape) < 2 or is_mask(shape, places):
@@ -150,7 +151,7 @@ def _may_be_scores(leaf, num_classes, places):
     return is_integer(leaf) and size == num_classes
 
 
-def _ambiguous(leaf, num_classes):
+def _ambiguous(leaf: Tensor, num_classes):
     shape = tuple(leaf.shape)
     if shape[-1] is None:
         return invalid(

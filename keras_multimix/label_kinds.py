@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+from keras_multimix.annotations import Ops, Tensor
 from keras_multimix.batches import dtype_of, is_integer, leaves_of, same_shape
 from keras_multimix.labels import at_least_float32
 from keras_multimix.namespaces import numpy_ops
@@ -40,7 +41,7 @@ def places_of(inputs, data_format="channels_last"):
     )
 
 
-def are_classes(leaf, num_classes, places=NO_PLACES):
+def are_classes(leaf: Tensor, num_classes, places=NO_PLACES):
     """Whether labels are class indices.
 
     Integers are. With `num_classes` all labels are, whatever their dtype, but for
@@ -60,7 +61,7 @@ def are_classes(leaf, num_classes, places=NO_PLACES):
     return shape[class_axis(shape, places)] != num_classes
 
 
-def encode(leaf, num_classes, ops, places=NO_PLACES, smoothing=0.0):
+def encode(leaf: Tensor, num_classes, ops: Ops, places=NO_PLACES, smoothing=0.0):
     """Returns labels as numbers that can be averaged.
 
     Args:
@@ -97,8 +98,8 @@ def encode(leaf, num_classes, ops, places=NO_PLACES, smoothing=0.0):
         indices = ops.where(known, indices, -1)
     first = classes_come_first(leaf.shape, places)
     if first:
-        sizes = (1, num_classes, *(1,) * (len(leaf.shape) - 1))
-        each = ops.reshape(ops.arange(num_classes, dtype="int32"), sizes)
+        along = (1, num_classes, *(1,) * (len(leaf.shape) - 1))
+        each = ops.reshape(ops.arange(num_classes, dtype="int32"), along)
         scores = ops.cast(ops.equal(indices[:, None], each), "float32")
     else:
         scores = ops.one_hot(indices, num_classes)
@@ -109,7 +110,7 @@ def encode(leaf, num_classes, ops, places=NO_PLACES, smoothing=0.0):
     return scores, "float32"
 
 
-def encoded_shape(leaf, num_classes, places=NO_PLACES):
+def encoded_shape(leaf: Tensor, num_classes, places=NO_PLACES):
     """Returns the shape that `encode` gives, with None where it is unknown."""
     shape = list(leaf.shape)
     if not are_classes(leaf, num_classes, places):

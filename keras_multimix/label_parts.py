@@ -5,6 +5,7 @@ import functools
 from keras import tree
 
 from keras_multimix import mixing
+from keras_multimix.annotations import Ops
 from keras_multimix.arguments import check_count, invalid
 from keras_multimix.batches import Batch, map_leaves
 
@@ -60,7 +61,7 @@ def check_num_classes(num_classes):
     return check_count("num_classes", num_classes, maximum=MAX_CLASSES)
 
 
-def classes_of(num_classes, batch):
+def classes_of(num_classes, batch: Batch):
     """Returns how many classes each leaf of a batch's labels and masks has.
 
     Args:
@@ -94,7 +95,7 @@ def classes_of(num_classes, batch):
     )
 
 
-def sample_weights_of(batch):
+def sample_weights_of(batch: Batch):
     """Returns the sample weight of each leaf of a batch's labels, and of its masks.
 
     One array weighs all labels; a dict or list weighs those of its keys or places.
@@ -139,7 +140,7 @@ def map_labels(function, classes, *structures):
     )
 
 
-def united(own, partner, own_weight, partner_weight, coefficients, ops):
+def united(own, partner, own_weight, partner_weight, coefficients, ops: Ops):
     """Returns the larger of two labels at each place, for a union of tags.
 
     Args:

@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+from keras_multimix.annotations import Ops, Tensor
 from keras_multimix.arguments import invalid
 from keras_multimix.batches import dtype_of, is_integer, leaves_of
 from keras_multimix.namespaces import is_array, numpy_ops
@@ -39,13 +40,13 @@ class LabelPairs(NamedTuple):
     originals: Any = None
 
 
-def mixed_dtype(leaf):
+def mixed_dtype(leaf: Tensor):
     """Returns the dtype that a label or weight is mixed in, never below float32."""
     dtype = dtype_of(leaf)
     return dtype if dtype in _AT_LEAST_FLOAT32 else "float32"
 
 
-def at_least_float32(leaf, ops):
+def at_least_float32(leaf: Tensor, ops: Ops):
     """Returns labels or weights in the dtype that they are mixed in, and its name."""
     dtype = dtype_of(leaf)
     target = dtype if dtype in _AT_LEAST_FLOAT32 else "float32"
@@ -54,7 +55,7 @@ def at_least_float32(leaf, ops):
     return ops.cast(leaf, target), target
 
 
-def class_indices(labels, ops):
+def class_indices(labels, ops: Ops):
     """Returns the class of each row, an int32 tensor of shape `(B,)`.
 
     Args:

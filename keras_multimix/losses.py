@@ -70,12 +70,12 @@ class SparseCategoricalCrossentropy(keras.losses.Loss):
 
     def __init__(
         self,
-        from_logits=False,
-        label_smoothing=0.0,
-        ignore_class=None,
-        axis=-1,
-        reduction="sum_over_batch_size",
-        name="sparse_categorical_crossentropy",
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        ignore_class: int | None = None,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "sparse_categorical_crossentropy",
         dtype=None,
     ):
         check_flag("from_logits", from_logits)

@@ -94,11 +94,11 @@ class ExpectedCalibrationError(_MetricOfSums):
 
     def __init__(
         self,
-        num_bins=15,
+        num_bins: int = 15,
         norm="l1",
         adaptive=False,
-        from_logits=False,
-        name="expected_calibration_error",
+        from_logits: bool = False,
+        name: str | None = "expected_calibration_error",
         dtype=None,
     ):
         self.num_bins = check_count("num_bins", num_bins, maximum=_NUM_CELLS)
@@ -238,7 +238,12 @@ class BrierScore(_MetricOfSums):
     0.5
     """
 
-    def __init__(self, from_logits=False, name="brier_score", dtype=None):
+    def __init__(
+        self,
+        from_logits: bool = False,
+        name: str | None = "brier_score",
+        dtype=None,
+    ):
         check_flag("from_logits", from_logits)
         super().__init__(name=name, dtype=dtype)
         self.from_logits = from_logits

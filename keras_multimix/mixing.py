@@ -17,6 +17,7 @@ import keras
 import numpy as np
 
 from keras_multimix import namespaces, runtime, tracing
+from keras_multimix.annotations import Ops
 from keras_multimix.batches import dtype_of, needs_cast
 
 # Below that many numbers in a row dispatching costs more than memory traffic does.
@@ -41,17 +42,17 @@ class Partners(NamedTuple):
     runs: Any = None
 
 
-def repeat_rows(x, times, ops):
+def repeat_rows(x, times, ops: Ops):
     """Returns `x` with each row repeated, the copies one after another."""
     return x if times == 1 else ops.repeat(x, times, axis=0)
 
 
-def take_rows(x, rows, ops):
+def take_rows(x, rows, ops: Ops):
     """Returns the rows of `x` with the numbers `rows`, or `x` itself for None."""
     return x if rows is None else ops.take(x, rows, axis=0)
 
 
-def interpolate(x, partners, coefficients, dtype, ops):
+def interpolate(x, partners, coefficients, dtype, ops: Ops):
     """Mixes each row with its partner's at each of its K coefficients.
 
     Args:
@@ -83,7 +84,7 @@ def interpolate(x, partners, coefficients, dtype, ops):
     return mixed if dtype == at_least_float32 else ops.cast(mixed, dtype)
 
 
-def interpolate_weighted(x, partners, weight, coefficients, dtype, ops):
+def interpolate_weighted(x, partners, weight, coefficients, dtype, ops: Ops):
     """Mixes labels of rows, or of places in them, that weigh unequally.
 
     The loss of a mixed row is `λ w loss(y) + (1 - λ) w' loss(y')`. It is the same for
@@ -127,7 +128,7 @@ def interpolate_weighted(x, partners, weight, coefficients, dtype, ops):
     return ops.where(known, products / safe, plain)
 
 
-def of_either(combine, own, partner, coefficients, ops):
+def of_either(combine, own, partner, coefficients, ops: Ops):
     """Combines rows that are not averaged; a row that weighs 0 takes no part.
 
     Args:
@@ -148,7 +149,7 @@ def of_either(combine, own, partner, coefficients, ops):
     return ops.where(weights == 1, own, ops.where(weights == 0, partner, both))
 
 
-def union(own, partner, own_weight, partner_weight, coefficients, ops):
+def union(own, partner, own_weight, partner_weight, coefficients, ops: Ops):
     """Returns the larger of two labels at each place; what weighs 0 counts as 0.
 
     Args:
@@ -170,7 +171,7 @@ def union(own, partner, own_weight, partner_weight, coefficients, ops):
     return of_either(ops.maximum, own, partner, coefficients, ops)
 
 
-def _aligned(weight, like, dtype, ops):
+def _aligned(weight, like, dtype, ops: Ops):
     """Gives weights as many axes as labels have; further ones have a size of 1."""
     missing = len(like.shape) - len(weight.shape)
     if missing:
@@ -179,14 +180,14 @@ def _aligned(weight, like, dtype, ops):
     return _cast(weight, dtype, ops)
 
 
-def _cast(x, dtype, ops):
+def _cast(x, dtype, ops: Ops):
     # Dispatching a cast that does nothing costs as much as mixing a small batch.
     if ops is namespaces.numpy_ops:
         return x if x.dtype == dtype else x.astype(dtype)
     return ops.cast(x, dtype) if needs_cast(x, dtype, ops) else x
 
 
-def lerp(x, partners, weights, ops):
+def lerp(x, partners, weights, ops: Ops):
     """Returns `weights * x + (1 - weights) * source[rows]`.
 
     Args:
@@ -200,7 +201,7 @@ def lerp(x, partners, weights, ops):
     """
     source, rows, runs = partners
     count = weights.shape[1]
-    shape = (-1,) if count == 1 else (-1, count)
+    shape: tuple = (-1,) if count == 1 else (-1, count)
     shape += (1,) * (len(x.shape) - 1)
     if ops is namespaces.keras_ops and keras.backend.backend() == "torch":
         weights = weights.reshape(shape)
@@ -223,7 +224,7 @@ def lerp(x, partners, weights, ops):
     return mixed
 
 
-def _formula(x, source, rows, weights, ops):
+def _formula(x, source, rows, weights, ops: Ops):
     source = take_rows(source, rows, ops)
     if len(weights.shape) > len(x.shape):
         x, source = x[:, None], source[:, None]
@@ -271,7 +272,7 @@ def _is_large(x):
     return None not in sizes and math.prod(sizes) >= _LARGE_ROW
 
 
-def paste(x, partners, boxes, axes, ops):
+def paste(x, partners, boxes, axes, ops: Ops):
     """Cuts K boxes out of each row and pastes the partner's pixels there.
 
     Args:
@@ -302,7 +303,7 @@ def paste(x, partners, boxes, axes, ops):
     return ops.reshape(mixed, (num_rows * num_interpolations, *sizes))
 
 
-def box_sizes(coefficients, size, ops):
+def box_sizes(coefficients, size, ops: Ops):
     """Returns the sides of boxes that cover a share 1 − λ of an image.
 
     Args:

@@ -14,6 +14,7 @@ import numpy as np
 from keras import ops as keras_ops
 
 from keras_multimix import runtime
+from keras_multimix.annotations import Ops
 
 
 def _cast_array(x, dtype):
@@ -161,7 +162,7 @@ def namespace_of(leaves):
     return keras_ops
 
 
-def may_be_sharded(ops):
+def may_be_sharded(ops: Ops):
     """Whether tensors of a namespace may lie on several devices, a part on each."""
     if ops is not keras_ops or keras.backend.backend() != "jax":
         return False

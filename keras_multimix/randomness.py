@@ -13,6 +13,7 @@ import math
 import numpy as np
 
 from keras_multimix import namespaces, runtime, tracing
+from keras_multimix.annotations import Ops, State
 
 # Each draw of a step takes its numbers from a stream of its own, so that the number
 # of rows one needs does not shift another's.
@@ -47,7 +48,7 @@ def key_words(seed):
     return words.view("int32")
 
 
-def threefry(key, counter, ops):
+def threefry(key, counter, ops: Ops):
     """Encrypts counters with Threefry-2x32, 20 rounds.
 
     Args:
@@ -70,7 +71,7 @@ def _threefry_in_one_kernel():
     return tracing.in_one_kernel(_threefry)
 
 
-def _threefry(key, counter, ops):
+def _threefry(key, counter, ops: Ops):
     parity = ops.bitwise_xor(ops.bitwise_xor(key[0], key[1]), _PARITY)
     schedule = (key[0], key[1], parity)
     left, right = counter[0] + schedule[0], counter[1] + schedule[1]
@@ -104,7 +105,7 @@ def _threefry_in_place(key, counter):
     return left.view("int32"), right.view("int32")
 
 
-def random_words(state, stream, indices, ops):
+def random_words(state: State, stream, indices, ops: Ops):
     """Draws the 32-bit words at some positions of one stream.
 
     Args:
@@ -119,7 +120,7 @@ def random_words(state, stream, indices, ops):
     return words_of_streams(state, {stream: indices}, ops)[stream]
 
 
-def words_of_streams(state, positions, ops):
+def words_of_streams(state: State, positions, ops: Ops):
     """Draws the 32-bit words at some positions of several streams.
 
     One encryption draws all of them, unless they may lie on several devices. Its cost
@@ -156,7 +157,7 @@ def words_of_streams(state, positions, ops):
     }
 
 
-def _split(words, counters, ops):
+def _split(words, counters, ops: Ops):
     """Returns the words of each of the counters that were encrypted together."""
     parts, start = [], 0
     for first, _ in counters:
@@ -166,7 +167,7 @@ def _split(words, counters, ops):
     return parts
 
 
-def _counters(steps, stream, indices, ops):
+def _counters(steps, stream, indices, ops: Ops):
     """Returns what is encrypted for one stream: two flat int32 tensors."""
     if len(steps.shape):
         steps = ops.reshape(steps, (-1,) + (1,) * (len(indices.shape) - 1))
@@ -174,7 +175,7 @@ def _counters(steps, stream, indices, ops):
     return first, ops.reshape(ops.zeros_like(indices) + steps, (-1,))
 
 
-def uniform_integers(words, bits, ops):
+def uniform_integers(words, bits, ops: Ops):
     """Returns the top bits of random words, as int32 in [0, 2 ** bits).
 
     Args:
@@ -185,7 +186,7 @@ def uniform_integers(words, bits, ops):
     return ops.bitwise_and(ops.right_shift(words, 32 - bits), (1 << bits) - 1)
 
 
-def uniforms(words, ops):
+def uniforms(words, ops: Ops):
     """Returns float32 uniforms in [0, 1), exact multiples of 2 ** -24.
 
     Args:
@@ -196,7 +197,7 @@ def uniforms(words, ops):
     return ops.cast(integers, "float32") * (2.0**-_BITS_OF_A_UNIFORM)
 
 
-def normals(state, indices, ops):
+def normals(state: State, indices, ops: Ops):
     """Returns float32 standard normals, by the transform of Box and Muller (1958).
 
     Args:
@@ -213,7 +214,7 @@ def normals(state, indices, ops):
     return ops.sqrt(-2.0 * ops.log(1.0 - first)) * ops.cos(2.0 * math.pi * second)
 
 
-def _rotate(x, bits, ops):
+def _rotate(x, bits, ops: Ops):
     """Rotates int32 words to the left."""
     # The right shift of a signed word drags its sign along; the mask takes it away.
     low = ops.bitwise_and(ops.right_shift(x, 32 - bits), (1 << bits) - 1)

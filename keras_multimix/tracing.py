@@ -12,6 +12,7 @@ import numpy as np
 from keras import ops as keras_ops
 
 from keras_multimix import runtime
+from keras_multimix.annotations import Ops
 from keras_multimix.namespaces import is_array, is_tensorflow_tensor, tensorflow_ops
 
 
@@ -86,7 +87,7 @@ def to_numpy_if_on_host(x):
     return to_numpy_or_none(x) if on_host else None
 
 
-def convert_to(x, ops):
+def convert_to(x, ops: Ops):
     """Returns an array or tensor of any namespace as one of `ops`."""
     if ops is keras_ops and not is_tensorflow_tensor(x):
         return keras_ops.convert_to_tensor(x)
@@ -94,7 +95,7 @@ def convert_to(x, ops):
     return ops.convert_to_tensor(x if value is None else value)
 
 
-def constant(array, ops):
+def constant(array, ops: Ops):
     """Returns a NumPy array, or a tensor that is one already, as a tensor of `ops`."""
     if ops is keras_ops and is_array(array) and runtime.torch_is_compiling():
         import torch
@@ -118,7 +119,7 @@ def on_device(arrays, device):
     return {key: torch.as_tensor(arrays[key], device=device) for key in arrays}
 
 
-def switch(index, branches, ops):
+def switch(index, branches, ops: Ops):
     """Returns what one of several branches returns; only that one runs.
 
     Args:

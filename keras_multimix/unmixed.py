@@ -6,8 +6,9 @@ import operator
 from typing import Any, NamedTuple
 
 from keras_multimix import mixing
+from keras_multimix.annotations import Ops, Tensor
 from keras_multimix.arguments import invalid
-from keras_multimix.batches import dtype_of, map_leaves
+from keras_multimix.batches import Batch, dtype_of, map_leaves
 
 OWN, LARGER = "own", "max"
 
@@ -49,7 +50,7 @@ def check(unmixed):
     return dict(rules)
 
 
-def set_aside(batch, unmixed):
+def set_aside(batch: Batch, unmixed):
     """Returns a `Batch` without the inputs and labels that are not averaged.
 
     Args:
@@ -134,7 +135,7 @@ def put_back(like, rest, kept, path=()):
     return rest
 
 
-def mix(parts, unmixed, locate, coefficients, ops, is_label=False):
+def mix(parts, unmixed, locate, coefficients, ops: Ops, is_label=False):
     """Returns what becomes of the parts that are not averaged, by their paths.
 
     Args:
@@ -148,7 +149,7 @@ def mix(parts, unmixed, locate, coefficients, ops, is_label=False):
             if the caller named no rule.
     """
 
-    def mix_leaf(rule, leaf, partner_leaf=None):
+    def mix_leaf(rule, leaf: Tensor, partner_leaf=None):
         own, partners = locate(leaf, partner_leaf)
         if rule == OWN:
             return mixing.repeat_rows(own, coefficients.shape[1], ops)
@@ -168,7 +169,7 @@ def mix(parts, unmixed, locate, coefficients, ops, is_label=False):
     }
 
 
-def mix_batches(batches, unmixed, locate, coefficients, ops):
+def mix_batches(batches, unmixed, locate, coefficients, ops: Ops):
     """Returns what becomes of the inputs and of the labels that are not averaged.
 
     Args:

@@ -20,7 +20,9 @@ def problems_of_wheel(path):
     """What a wheel lacks of the source tree's package, and what else it holds."""
     source = pathlib.Path(__file__).parent.parent
     expected = {
-        file.relative_to(source).as_posix() for file in (source / PACKAGE).rglob("*.py")
+        file.relative_to(source).as_posix()
+        for pattern in ("*.py", "py.typed")
+        for file in (source / PACKAGE).rglob(pattern)
     }
     with zipfile.ZipFile(path) as wheel:
         names = {name for name in wheel.namelist() if not name.endswith("/")}

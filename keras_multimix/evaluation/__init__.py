@@ -1,11 +1,6 @@
 """Measuring what mixup is for: robustness, memorising, smoothness and variance."""
 
-from keras_multimix.evaluation.attacks import (
-    adversarial_error,
-    fgsm,
-    iterative_fgsm,
-    pgd,
-)
+from keras_multimix.evaluation.attacks import fgsm, iterative_fgsm, pgd
 from keras_multimix.evaluation.calibrate import calibrate
 from keras_multimix.evaluation.corruption import corrupt_labels
 from keras_multimix.evaluation.plots import (
@@ -16,6 +11,7 @@ from keras_multimix.evaluation.plots import (
     plot_variance,
 )
 from keras_multimix.evaluation.profile import interpolation_profile
+from keras_multimix.evaluation.robustness import adversarial_error
 from keras_multimix.evaluation.variance import gradient_variance
 
 __all__ = [

@@ -4,11 +4,19 @@ import keras
 import numpy as np
 from keras import ops, tree
 
+from keras_multimix.annotations import Structure, Tensor
 from keras_multimix.arguments import check_count, check_flag, invalid
 from keras_multimix.evaluation import endings, temperature
 
 
-def calibrate(model, x, y, *, batch_size=128, verbose=True):
+def calibrate(
+    model: keras.Model,
+    x: Structure,
+    y: Structure,
+    *,
+    batch_size: int = 128,
+    verbose: bool = True,
+):
     """Returns a model whose confidence fits validation rows, and its temperature.
 
     The temperature T minimises the mean negative log-likelihood of the labels under
@@ -123,7 +131,7 @@ def _logits_of(model, x):
     """
     if not endings.has_graph(model):
 
-        def symbolic(leaf):
+        def symbolic(leaf: Tensor):
             dtype = keras.backend.standardize_dtype(leaf.dtype)
             dtype = keras.config.floatx() if dtype == "float64" else dtype
             return keras.Input(leaf.shape[1:], dtype=dtype)

@@ -4,11 +4,19 @@ import numbers
 
 import numpy as np
 
+from keras_multimix.annotations import Structure
 from keras_multimix.arguments import check_count, check_flag, invalid, resolve_seed
 from keras_multimix.evaluation import rows
 
 
-def corrupt_labels(y, fraction, num_classes, seed=None, *, exclude_true=False):
+def corrupt_labels(
+    y: Structure,
+    fraction,
+    num_classes: int,
+    seed: int | None = None,
+    *,
+    exclude_true=False,
+):
     """Replaces the labels of a fraction of the rows, chosen at random.
 
     Each of them gets a label drawn uniformly from *all* classes, the true one among

@@ -15,7 +15,7 @@ _KINDS = (
 _PASS_ON = (keras.layers.Identity, keras.layers.Dropout)
 
 
-def plain_model(model):
+def plain_model(model: keras.Model):
     """Returns a model as it is, or the base model of a `MixupModel`.
 
     Raises:
@@ -53,7 +53,7 @@ def is_over_last_axis(operation, rank):
     return getattr(operation, "axis", -1) in (-1, rank - 1)
 
 
-def last_operation(model):
+def last_operation(model: keras.Model):
     """Returns the operation that gives a model's scores, or None."""
     if isinstance(model, keras.Sequential):
         operations = reversed(model.layers)
@@ -67,7 +67,7 @@ def last_operation(model):
     return None
 
 
-def has_graph(model):
+def has_graph(model: keras.Model):
     """Whether a model has a graph of layers: functional ones and built sequences."""
     try:
         return bool(model.inputs and model.outputs)
@@ -75,7 +75,7 @@ def has_graph(model):
         return False
 
 
-def without_ending(model):
+def without_ending(model: keras.Model):
     """Returns the symbolic logits of a model, and what it makes scores of them with.
 
     The tensor belongs to the model's own graph, so that a model of it shares all layers
@@ -116,17 +116,17 @@ def without_ending(model):
     return output, None
 
 
-def inputs_of(model):
+def inputs_of(model: keras.Model):
     """Returns the symbolic inputs of a model that `has_graph`, in their structure."""
     return model.inputs[0] if isinstance(model, keras.Sequential) else model.input
 
 
-def names_in(model):
+def names_in(model: keras.Model):
     """Returns the names of a model's layers and operations, a set."""
     return {each.name for each in getattr(model, "operations", model.layers)}
 
 
-def new_name(name, taken):
+def new_name(name: str | None, taken):
     """Returns a name that is not taken: Keras refuses two layers of the same name."""
     number, found = 1, name
     while found in taken:

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 
-def input_gradient(model, objective):
+def input_gradient(model: keras.Model, objective):
     """Returns the compiled gradient of an objective with respect to its input.
 
     Args:
@@ -18,7 +18,7 @@ def input_gradient(model, objective):
     return _GRADIENTS[keras.backend.backend()](model, objective, of_inputs=True)
 
 
-def weight_gradient(model, objective):
+def weight_gradient(model: keras.Model, objective):
     """Returns the compiled gradient of an objective with respect to weights.
 
     Args:

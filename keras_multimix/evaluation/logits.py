@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from keras_multimix import class_scores
+from keras_multimix.annotations import Structure
 from keras_multimix.arguments import invalid
 from keras_multimix.evaluation import endings
 
@@ -31,7 +32,7 @@ class Logits:
         ValueError: If it is no such model, or its scores are NaN.
     """
 
-    def __init__(self, model, x):
+    def __init__(self, model: keras.Model, x: Structure):
         model = self.model = endings.plain_model(model)
         x = ops.convert_to_tensor(x)
         found = ops.convert_to_tensor(_only(model(x, training=False)))
@@ -55,12 +56,12 @@ class Logits:
             self._ending is not None or is_linear or not _are_probabilities(found)
         )
 
-    def __call__(self, x):
+    def __call__(self, x: Structure):
         """Returns float32 logits `(B, C)` of a tensor of inputs."""
         found = self._scores(x)
         return found if self._are_logits else ops.log(ops.maximum(found, _TINY))
 
-    def cross_entropy(self, x, target):
+    def cross_entropy(self, x: Structure, target):
         """Returns the loss of each row, `(B,)`, against labels `(B, C)` of any mix.
 
         It is Σ_j t_j·(z_best − z_j) + log(1 + Σ_{j ≠ best} exp(z_j − z_best)), whose
@@ -77,7 +78,7 @@ class Logits:
         others = ops.sum(ops.where(best, 0.0, ops.exp(-behind)), axis=-1)
         return ops.sum(target * behind, axis=-1) + ops.log1p(others)
 
-    def odds_against(self, x, classes):
+    def odds_against(self, x: Structure, classes):
         """Returns the log-odds against a class, `(B,)`: log((1 − p) / p).
 
         Written in margins, it is log Σ_{j ≠ y} exp(z_j − z_y). The cross-entropy is

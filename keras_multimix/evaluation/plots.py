@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from keras_multimix.annotations import Structure
 from keras_multimix.arguments import invalid
 
 _MOST_IN_A_ROW = 4  # reliability diagrams: more would be too small to read
@@ -174,7 +175,7 @@ def plot_variance(curves, title="Variance of the gradient"):
     return figure
 
 
-def plot_learning_curves(runs, metrics, x=None, xlabel="epoch"):
+def plot_learning_curves(runs, metrics, x: Structure = None, xlabel="epoch"):
     """Draws metrics during training: the mean over a method's runs, and their spread.
 
     Args:

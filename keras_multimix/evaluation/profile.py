@@ -1,23 +1,25 @@
 """How a model behaves on the way from one training sample to another."""
 
+import keras
 import numpy as np
 from keras import ops
 
+from keras_multimix.annotations import Structure
 from keras_multimix.arguments import check_count, invalid, resolve_seed
 from keras_multimix.evaluation import gradients, rows
 from keras_multimix.evaluation.logits import Logits, check_gradient
 
 
 def interpolation_profile(
-    model,
-    x,
-    y,
-    num_pairs=1000,
+    model: keras.Model,
+    x: Structure,
+    y: Structure,
+    num_pairs: int = 1000,
     num_points=11,
-    seed=None,
+    seed: int | None = None,
     *,
-    batch_size=128,
-    verbose=True,
+    batch_size: int = 128,
+    verbose: bool = True,
 ):
     """Returns misses and gradient norms along the segments between random samples.
 

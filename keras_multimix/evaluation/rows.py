@@ -5,10 +5,11 @@ import numpy as np
 from keras import ops
 
 from keras_multimix import class_scores
+from keras_multimix.annotations import Structure
 from keras_multimix.arguments import invalid
 
 
-def check_inputs(x):
+def check_inputs(x: Structure):
     """Returns inputs as a NumPy array of floats.
 
     Args:
@@ -37,7 +38,7 @@ def check_inputs(x):
     return x
 
 
-def check_labels(y, num_rows, num_classes):
+def check_labels(y: Structure, num_rows, num_classes: int):
     """Returns labels as integer class indices, a NumPy array of shape `(N,)`.
 
     Args:
@@ -67,7 +68,7 @@ def check_labels(y, num_rows, num_classes):
     return y.reshape(num_rows).astype("int64")
 
 
-def in_batches(function, arrays, batch_size, verbose=False):
+def in_batches(function, arrays, batch_size: int, verbose: bool = False):
     """Maps a function over arrays, `batch_size` rows at a time.
 
     Args:

@@ -3,13 +3,14 @@
 import numpy as np
 
 from keras_multimix import class_scores
+from keras_multimix.annotations import Structure
 from keras_multimix.arguments import invalid
 
 _LOWEST, _HIGHEST = 1e-4, 1e4
 _BLOCK = 1 << 20  # numbers at a time
 
 
-def margins(logits, y):
+def margins(logits, y: Structure):
     """Returns what the likelihood depends on, of each label with a softmax.
 
     Args:
@@ -36,7 +37,7 @@ def margins(logits, y):
     return found, (y * found).sum(axis=-1)
 
 
-def margins_of_sigmoids(logits, y):
+def margins_of_sigmoids(logits, y: Structure):
     """Returns the same of sigmoids: a logit z is that of two classes, 0 and z.
 
     Args:
@@ -81,7 +82,7 @@ def _shares(y):
     return y / sums
 
 
-def _check_classes(num_found, num_labels, num_classes):
+def _check_classes(num_found, num_labels, num_classes: int):
     if num_found < 2 or num_labels < num_classes:
         raise invalid(
             "labels",

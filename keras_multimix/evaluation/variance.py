@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_multimix.annotations import Structure
 from keras_multimix.arguments import check_count, check_flag, invalid, resolve_seed
 from keras_multimix.evaluation import gradients, rows
 from keras_multimix.evaluation.logits import Logits, check_gradient
@@ -11,16 +12,16 @@ from keras_multimix.layers.pair_mixing_layer import PairMixingLayer
 
 
 def gradient_variance(
-    model,
+    model: keras.Model,
     mixer,
-    x,
-    y,
-    batch_size,
-    num_draws,
-    seed=None,
+    x: Structure,
+    y: Structure,
+    batch_size: int,
+    num_draws: int,
+    seed: int | None = None,
     *,
-    independent_pairs=False,
-    verbose=True,
+    independent_pairs: bool = False,
+    verbose: bool = True,
 ):
     """Returns the variance of the gradient over draws of pairs and of coefficients.
 

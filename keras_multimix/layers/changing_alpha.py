@@ -3,6 +3,7 @@
 import keras
 
 from keras_multimix import coefficients
+from keras_multimix.annotations import Ops
 from keras_multimix.arguments import Fixed, check_alpha
 
 
@@ -58,7 +59,7 @@ class ChangingAlpha:
         if self._alpha_is_variable:
             self._quantiles_variable.assign(coefficients.quantiles(alpha))
 
-    def _table(self, ops):
+    def _table(self, ops: Ops):
         # Only a graph of the running backend can read the variable.
         if self._alpha_is_variable and ops is keras.ops:
             return self._quantiles_variable.value

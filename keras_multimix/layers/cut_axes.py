@@ -1,5 +1,7 @@
 """Along which axes of inputs, labels and weights boxes are cut."""
 
+import keras
+
 from keras_multimix.batches import same_shape
 
 _COLOURS = (1, 3)
@@ -104,7 +106,7 @@ def fits_only_other_layout(shape, first):
     return colours == 3 or len(known) < 2 or max(known) <= 2 * min(known)
 
 
-def layouts_of(model):
+def layouts_of(model: keras.Model):
     """Returns the layouts of a model's layers for images, a set of `data_format`s."""
     found = set()
     for layer in getattr(model, "layers", []):

@@ -11,8 +11,9 @@ from keras_multimix import (
     mixing,
     randomness,
 )
+from keras_multimix.annotations import Ops, Tensor, Transformation
 from keras_multimix.arguments import invalid
-from keras_multimix.batches import same_shape
+from keras_multimix.batches import Batch, same_shape
 from keras_multimix.layers import cut_axes
 from keras_multimix.layers.pair_mixing_layer import PairMixingLayer
 
@@ -72,11 +73,18 @@ class CutMix(PairMixingLayer):
     (4, 32, 32, 2)
     """
 
-    def __init__(self, alpha=1.0, num_interpolations=1, *, axes=None, **kwargs):
+    def __init__(
+        self,
+        alpha: float = 1.0,
+        num_interpolations: int = 1,
+        *,
+        axes=None,
+        **kwargs,
+    ):
         super().__init__(alpha, num_interpolations, **kwargs)
         self.axes = _check_axes(axes)
 
-    def _check(self, batch, mixed):
+    def _check(self, batch: Batch, mixed):
         """Refuses inputs and masks that do not share the sizes along the cut axes."""
         super()._check(batch, mixed)
         if batch is mixed:
@@ -105,7 +113,13 @@ class CutMix(PairMixingLayer):
             if size is None or 0 in size or not same_shape(size, sizes[0] or ()):
                 raise self._unlike(leaf, sizes[0])
 
-    def _axes_of_label(self, leaf, batch, num_classes=None, is_weight=False):
+    def _axes_of_label(
+        self,
+        leaf: Tensor,
+        batch: Batch,
+        num_classes=None,
+        is_weight=False,
+    ):
         """Returns the axes along which a label or weight is cut, or None."""
         found, has_channel = self._label_axes(leaf, batch, is_weight)
         steps = found is not None and len(leaf.shape) == 2 and not has_channel
@@ -115,13 +129,13 @@ class CutMix(PairMixingLayer):
                 return None
         return found
 
-    def _positions(self, draw_ids, ops):
+    def _positions(self, draw_ids, ops: Ops):
         """Returns where the random words of λ and of the boxes' places stand."""
         (indices,) = super()._positions(draw_ids, ops).values()
         streams = (randomness.COEFFICIENTS, *_STREAMS[: self._num_axes])
         return dict.fromkeys(streams, indices)
 
-    def _mixed_size(self, mixed, ops):
+    def _mixed_size(self, mixed, ops: Ops):
         """Returns the sizes along the cut axes of the inputs, or of hidden features."""
         image = mixed.input_leaves[0]
         shape = tuple(image.shape)
@@ -137,7 +151,7 @@ class CutMix(PairMixingLayer):
             )
         return size
 
-    def _mixture_of(self, words, table, size, ops):
+    def _mixture_of(self, words, table, size, ops: Ops):
         """Returns the boxes and the coefficients, their exact shares of the pixels."""
         drawn = super()._mixture_of(words, table, size, ops)["coefficients"]
         sides = mixing.box_sizes(drawn, size, ops)
@@ -156,7 +170,15 @@ class CutMix(PairMixingLayer):
             "boxes": ops.concatenate(boxes, axis=-1),
         }
 
-    def _mix_rows(self, leaf, partners, transformation, dtype, ops, axes=None):
+    def _mix_rows(
+        self,
+        leaf: Tensor,
+        partners,
+        transformation: Transformation,
+        dtype,
+        ops: Ops,
+        axes=None,
+    ):
         """Returns the rows with their partners' boxes pasted in."""
         boxes = transformation["boxes"]
         axes = self._input_axes(leaf) if axes is None else axes
@@ -191,10 +213,10 @@ class CutMix(PairMixingLayer):
     def _channels_first(self):
         return self.data_format == "channels_first"
 
-    def _input_axes(self, leaf):
+    def _input_axes(self, leaf: Tensor):
         return cut_axes.of_input(tuple(leaf.shape), self.axes, self._channels_first)
 
-    def _label_axes(self, leaf, batch, is_weight=False):
+    def _label_axes(self, leaf: Tensor, batch: Batch, is_weight=False):
         """Returns the axes along which a label is cut, and whether it has channels."""
         images = [tuple(each.shape) for each in batch.input_leaves]
         shape, first = tuple(leaf.shape), self._channels_first
@@ -208,7 +230,7 @@ class CutMix(PairMixingLayer):
                 return None, None
         return found, has_channel
 
-    def _check_label(self, leaf, batch):
+    def _check_label(self, leaf: Tensor, batch: Batch):
         found, has_channel = self._label_axes(leaf, batch)
         if found is not None:
             floats = not batches.is_integer(leaf) and self.num_classes is None
@@ -222,7 +244,7 @@ class CutMix(PairMixingLayer):
             if other is not None and not has_channel:
                 raise self._of_other_layout(leaf, "a mask")
 
-    def _check_layout(self, batch):
+    def _check_layout(self, batch: Batch):
         if self._format_is_given or self.axes is not None:
             return
         for leaf in batch.input_leaves:
@@ -230,7 +252,7 @@ class CutMix(PairMixingLayer):
             if cut_axes.fits_only_other_layout(shape, self._channels_first):
                 raise self._of_other_layout(leaf, "an image")
 
-    def _of_other_layout(self, leaf, what):
+    def _of_other_layout(self, leaf: Tensor, what):
         own, other = "channels_last", "channels_first"
         if self._channels_first:
             own, other = other, own
@@ -242,7 +264,7 @@ class CutMix(PairMixingLayer):
             "have it",
         )
 
-    def _unlike(self, leaf, size):
+    def _unlike(self, leaf: Tensor, size):
         if self.axes is not None:
             expected = f"inputs and masks of one size along axes {self.axes}, 1 or more"
             fix = "give them one size, or choose other `axes`"
@@ -259,7 +281,7 @@ class CutMix(PairMixingLayer):
         )
 
 
-def _product(sizes, ops):
+def _product(sizes, ops: Ops):
     return ops.cast(math.prod(sizes), "float32") if sizes else 1.0
 
 
@@ -288,7 +310,7 @@ def _check_axes(axes):
     return tuple(map(int, given))
 
 
-def _steps_or_scores(leaf):
+def _steps_or_scores(leaf: Tensor):
     return invalid(
         "labels for CutMix",
         expected="labels that can be read in one way",

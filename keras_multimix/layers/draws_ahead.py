@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from keras_multimix.annotations import State
+
 _MOST_STEPS = 64
 _MOST_WORDS = 1 << 14  # kept by a layer: about 100 kB
 _LAST_STEP = 2**31 - 1
@@ -46,7 +48,7 @@ class DrawsAhead:
         # A copy starts empty: what is kept can be made again, a kernel not be copied.
         return DrawsAhead, ()
 
-    def at(self, state, key, num_words, sample):
+    def at(self, state: State, key, num_words, sample):
         """Returns the draws of one step.
 
         Args:

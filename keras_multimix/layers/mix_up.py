@@ -3,6 +3,7 @@
 import keras
 
 from keras_multimix import mixing
+from keras_multimix.annotations import Ops, Tensor, Transformation
 from keras_multimix.layers.pair_mixing_layer import PairMixingLayer
 
 
@@ -107,7 +108,15 @@ class MixUp(PairMixingLayer):
     ((8, 32, 32, 3), (8, 4))
     """
 
-    def _mix_rows(self, leaf, partners, transformation, dtype, ops, axes=None):
+    def _mix_rows(
+        self,
+        leaf: Tensor,
+        partners,
+        transformation: Transformation,
+        dtype,
+        ops: Ops,
+        axes=None,
+    ):
         """Returns the convex combinations of rows and partners."""
         weights = transformation["coefficients"]
         return mixing.interpolate(leaf, partners, weights, dtype, ops)

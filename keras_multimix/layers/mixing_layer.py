@@ -2,19 +2,15 @@
 
 import dataclasses
 import os
+from typing import Any
 
 import keras
 from keras import ops as keras_ops
 
-from keras_multimix import (
-    batches,
-    label_checks,
-    namespaces,
-    runtime,
-    tracing,
-    unmixed,
-)
+from keras_multimix import batches, label_checks, namespaces, runtime, tracing, unmixed
+from keras_multimix.annotations import Ops, State, Structure, Transformation
 from keras_multimix.arguments import Fixed, check_dtype, invalid, resolve_seed
+from keras_multimix.batches import Batch
 from keras_multimix.keras_fixes.skip_call import can_skip_keras_call
 from keras_multimix.layers import random_state, shapes
 from keras_multimix.layers.mixture import Mixture
@@ -24,8 +20,7 @@ from keras_multimix.layers.transformations import check_transformation
 class MixingLayer(keras.layers.Layer):
     """Base class of the layers that mix each row of a batch with a partner.
 
-    A subclass sets what `PairMixingLayer` takes as arguments, and says how to draw and
-    mix in the methods at the end.
+    A subclass sets what `PairMixingLayer` takes, and says how to draw and mix.
 
     Args:
         seed: An integer of 64 bits; None draws one at construction.
@@ -34,7 +29,7 @@ class MixingLayer(keras.layers.Layer):
 
     seed = Fixed("make a new layer with that seed")
 
-    def __init__(self, *, seed=None, **kwargs):
+    def __init__(self, *, seed: int | None = None, **kwargs):
         check_dtype(kwargs.get("dtype"))
         super().__init__(autocast=False, **kwargs)
         self.seed = resolve_seed(seed)
@@ -53,7 +48,15 @@ class MixingLayer(keras.layers.Layer):
     # The calls ---------------------------------------------------------------
 
     @runtime.without_autograph
-    def __call__(self, x, y=None, sample_weight=None, *, training=None, step=None):
+    def __call__(
+        self,
+        x: Structure,
+        y: Structure = None,
+        sample_weight: Structure = None,
+        *,
+        training: bool | None = None,
+        step: Any = None,
+    ):
         """Mixes a batch.
 
         Args:
@@ -87,7 +90,13 @@ class MixingLayer(keras.layers.Layer):
         return self._mixture(batch, step, ops).batch()
 
     @runtime.without_autograph
-    def mix_pairs(self, data, partner_data, training=True, step=None):
+    def mix_pairs(
+        self,
+        data: Structure,
+        partner_data: Structure,
+        training: bool | None = True,
+        step: Any = None,
+    ):
         """Mixes row i of one batch with row i of another.
 
         For pairs that are drawn elsewhere: two shuffled datasets zipped, or
@@ -116,7 +125,12 @@ class MixingLayer(keras.layers.Layer):
         return self._mixture(batch, step, ops, partners=partners).batch()
 
     @runtime.without_autograph
-    def get_random_transformation(self, data, training=True, step=None):
+    def get_random_transformation(
+        self,
+        data: Structure,
+        training: bool | None = True,
+        step: Any = None,
+    ):
         """Draws the partners and coefficients for a batch, without mixing it.
 
         Args:
@@ -146,7 +160,7 @@ class MixingLayer(keras.layers.Layer):
         return {key: ops.copy(value) for key, value in drawn.items()}
 
     @runtime.without_autograph
-    def apply(self, data, transformation):
+    def apply(self, data: Structure, transformation: Transformation):
         """Mixes a batch with given partners and coefficients.
 
         Args:
@@ -216,7 +230,7 @@ class MixingLayer(keras.layers.Layer):
 
     _reads_layout = False  # whether it matters where images have their channels
 
-    def _check(self, batch, mixed):
+    def _check(self, batch: Batch, mixed):
         """Refuses a `Batch` that this way of mixing cannot take.
 
         Args:
@@ -225,7 +239,7 @@ class MixingLayer(keras.layers.Layer):
                 symbolic tensors of hidden features.
         """
 
-    def _sample_transformation(self, batch, mixed, state, ops):
+    def _sample_transformation(self, batch: Batch, mixed, state: State, ops: Ops):
         """Returns a transformation for a `Batch`.
 
         Args:
@@ -237,7 +251,7 @@ class MixingLayer(keras.layers.Layer):
         """
         raise NotImplementedError
 
-    def _by_choice(self, function, transformation, ops):
+    def _by_choice(self, function, transformation: Transformation, ops: Ops):
         """Returns what a function makes of the layer that a transformation chose.
 
         Args:
@@ -254,7 +268,7 @@ class MixingLayer(keras.layers.Layer):
             "coefficients": (num_rows, self.num_interpolations),
         }
 
-    def _output_spec(self, batch):
+    def _output_spec(self, batch: Batch):
         """Returns the symbolic batch that mixing a symbolic `Batch` gives."""
         return shapes.output_spec(self, batch)
 
@@ -263,12 +277,12 @@ class MixingLayer(keras.layers.Layer):
     def _split(self, *args):
         return unmixed.set_aside(batches.split(*args), self.unmixed)
 
-    def _mixture(self, batch, step, ops, partners=None):
+    def _mixture(self, batch: Batch, step, ops: Ops, partners=None):
         random_state.check_step(step, self._home)
         drawn = self._draw(batch, batch, step, ops)
         return Mixture(self, batch, drawn, ops, partners=partners)
 
-    def _draw(self, batch, mixed, step, ops):
+    def _draw(self, batch: Batch, mixed, step, ops: Ops):
         state = random_state.state_at(self.random_state, step)
         try:
             return self._sample_transformation(batch, mixed, state, ops)
@@ -284,7 +298,7 @@ class MixingLayer(keras.layers.Layer):
         traced = number and tracing.to_numpy_or_none(step) is None
         return namespaces.namespace_of([*leaves, step] if traced else leaves)
 
-    def _validate(self, batch):
+    def _validate(self, batch: Batch):
         batches.check_batch(batch)
         label_checks.check(batch, self.num_classes, self.data_format)
         self._check(batch, batch)
@@ -300,7 +314,7 @@ class MixingLayer(keras.layers.Layer):
             return batch.pack(*batch.parts)
         return self._output_spec(batch)
 
-    def compute_mask(self, inputs, previous_mask=None):
+    def compute_mask(self, inputs: Structure, previous_mask=None):
         """Returns None: a mask of the rows before mixing says nothing of the mixed."""
         return None
 
@@ -310,9 +324,9 @@ class MixingLayer(keras.layers.Layer):
 
     def get_config(self):
         """Returns the arguments that make a layer with the same stream."""
-        config = super().get_config()
+        config = super().get_config() | {"seed": self.seed}
         config.pop("autocast", None)
-        return config | {"seed": self.seed}
+        return config
 
     def save_own_variables(self, store):
         """Saves the random state: nothing else of a mixing layer is worth keeping."""

@@ -12,7 +12,8 @@ from keras_multimix import (
     mixing,
     unmixed,
 )
-from keras_multimix.batches import map_leaves
+from keras_multimix.annotations import Ops, Tensor, Transformation
+from keras_multimix.batches import Batch, map_leaves
 from keras_multimix.labels import LabelPairs
 from keras_multimix.layers.row_locator import RowLocator
 from keras_multimix.layers.shapes import num_pairs
@@ -39,9 +40,9 @@ class Mixture:
     def __init__(
         self,
         layer,
-        batch,
-        transformation,
-        ops,
+        batch: Batch,
+        transformation: Transformation,
+        ops: Ops,
         *,
         partners=None,
         features=None,
@@ -123,7 +124,7 @@ class Mixture:
         """Mixes masks: a place counts in the mixed row if it does in either parent."""
         ops, weights = self._ops, self._transformation["coefficients"]
 
-        def either(layer, leaf):
+        def either(layer, leaf: Tensor):
             rows = self._rows(layer)
             both = rows.own(leaf), rows.partner_rows(leaf)
             return mixing.of_either(ops.logical_or, *both, weights, ops)
@@ -171,7 +172,7 @@ class Mixture:
         kept = unmixed.mix_batches(self._batches, rules, locate, weights, self._ops)
         return {"kept": kept}
 
-    def _mix_input(self, layer, locate, leaf, partner_leaf=None):
+    def _mix_input(self, layer, locate, leaf: Tensor, partner_leaf=None):
         own, partners = locate(leaf, partner_leaf)
         dtype = batches.dtype_of(leaf)
         if "int" in dtype or dtype == "bool":
@@ -231,7 +232,7 @@ class Mixture:
             encoded, partners, weight, weights, dtype, ops
         )
 
-    def _mix_weight(self, layer, locate, weights, leaf, partner_leaf=None):
+    def _mix_weight(self, layer, locate, weights, leaf: Tensor, partner_leaf=None):
         own, partners = locate(leaf, partner_leaf)
         dtype = labels.mixed_dtype(leaf)
         axes = layer._axes_of_label(leaf, self._batch, is_weight=True)
@@ -261,10 +262,10 @@ class Mixture:
                 return map_leaves(rows.own, partner_part)
             return map_leaves(rows.partner_rows, part)
 
-        def repeat(leaf):
+        def repeat(leaf: Tensor):
             return mixing.repeat_rows(leaf, times, ops)
 
-        def one_side(side, is_weight, leaf, own, partner):
+        def one_side(side, is_weight, leaf: Tensor, own, partner):
             axes = layer._axes_of_label(leaf, batch, is_weight=is_weight)
             if axes is None:
                 return repeat((own, partner)[side])

@@ -45,6 +45,11 @@ class MultiMix(MixUp):
     """
 
     def __init__(
-        self, alpha=1.0, num_interpolations=5, *, sampling="stratified", **kwargs
+        self,
+        alpha: float = 1.0,
+        num_interpolations: int = 5,
+        *,
+        sampling: str = "stratified",
+        **kwargs,
     ):
         super().__init__(alpha, num_interpolations, sampling=sampling, **kwargs)

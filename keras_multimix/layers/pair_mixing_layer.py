@@ -1,5 +1,7 @@
 """The layers that draw K coefficients of Beta(α, α) for each pair."""
 
+from typing import Any
+
 import keras
 import numpy as np
 
@@ -13,6 +15,7 @@ from keras_multimix import (
 )
 from keras_multimix import pairing as pairings
 from keras_multimix import unmixed as unmixed_parts
+from keras_multimix.annotations import Ops, State, Tensor, Transformation
 from keras_multimix.arguments import (
     check_choice,
     check_count,
@@ -20,6 +23,7 @@ from keras_multimix.arguments import (
     check_label_smoothing,
     invalid,
 )
+from keras_multimix.batches import Batch
 from keras_multimix.layers import transformations
 from keras_multimix.layers.changing_alpha import ChangingAlpha
 from keras_multimix.layers.draws_ahead import DrawsAhead
@@ -60,19 +64,19 @@ class PairMixingLayer(ChangingAlpha, MixingLayer):
 
     def __init__(
         self,
-        alpha=1.0,
-        num_interpolations=1,
+        alpha: float = 1.0,
+        num_interpolations: int = 1,
         *,
-        sampling="independent",
-        pairing="shuffle",
-        mix_labels=True,
-        num_classes=None,
-        label_smoothing=0.0,
-        keep_batch_size=False,
-        keep_originals=False,
-        data_format=None,
-        unmixed=None,
-        seed=None,
+        sampling: str = "independent",
+        pairing: Any = "shuffle",
+        mix_labels: bool | str = True,
+        num_classes: int | dict | list | None = None,
+        label_smoothing: float = 0.0,
+        keep_batch_size: bool = False,
+        keep_originals: bool = False,
+        data_format: str | None = None,
+        unmixed: list | dict | None = None,
+        seed: int | None = None,
         **kwargs,
     ):
         super().__init__(seed=seed, **kwargs)
@@ -119,7 +123,15 @@ class PairMixingLayer(ChangingAlpha, MixingLayer):
 
     # What a subclass says ----------------------------------------------------
 
-    def _mix_rows(self, leaf, partners, transformation, dtype, ops, axes=None):
+    def _mix_rows(
+        self,
+        leaf: Tensor,
+        partners,
+        transformation: Transformation,
+        dtype,
+        ops: Ops,
+        axes=None,
+    ):
         """Mixes one tensor's rows with their `Partners`; to be overridden.
 
         Args:
@@ -132,7 +144,7 @@ class PairMixingLayer(ChangingAlpha, MixingLayer):
         """
         raise NotImplementedError
 
-    def _positions(self, draw_ids, ops):
+    def _positions(self, draw_ids, ops: Ops):
         """Returns where the random words stand that the mixture needs.
 
         Args:
@@ -147,7 +159,7 @@ class PairMixingLayer(ChangingAlpha, MixingLayer):
         indices = coefficients.draw_indices(draw_ids, count, self.sampling, ops)
         return {randomness.COEFFICIENTS: indices}
 
-    def _mixture_of(self, words, table, size, ops):
+    def _mixture_of(self, words, table, size, ops: Ops):
         """Returns what a transformation holds beside the partners.
 
         Args:
@@ -163,11 +175,17 @@ class PairMixingLayer(ChangingAlpha, MixingLayer):
         drawn = coefficients.coefficients_of(words, table, self.sampling, ops)
         return {"coefficients": drawn}
 
-    def _mixed_size(self, mixed, ops):
+    def _mixed_size(self, mixed, ops: Ops):
         """Returns the sizes that the mixture depends on beside B, a tuple."""
         return ()
 
-    def _axes_of_label(self, leaf, batch, num_classes=None, is_weight=False):
+    def _axes_of_label(
+        self,
+        leaf: Tensor,
+        batch: Batch,
+        num_classes=None,
+        is_weight=False,
+    ):
         """Returns the axes along which a label or weight is cut, or None.
 
         Args:
@@ -178,11 +196,11 @@ class PairMixingLayer(ChangingAlpha, MixingLayer):
         """
         return None
 
-    def _where_cut(self, cut, average, transformation, ops):
+    def _where_cut(self, cut, average, transformation: Transformation, ops: Ops):
         """Returns what is cut in rows that the layer cuts, and else `average()`."""
         return cut
 
-    def _check(self, batch, mixed):
+    def _check(self, batch: Batch, mixed):
         """Refuses a batch whose rows the pairing cannot pair."""
         if self._pairing.reads_batch:
             self._pairing.check(batch, self.num_classes)
@@ -204,7 +222,7 @@ class PairMixingLayer(ChangingAlpha, MixingLayer):
         """The `Pairing` of the layer, by which rows find their partners."""
         return _ITSELF if self._is_identity else self._pairing
 
-    def _sample_transformation(self, batch, mixed, state, ops):
+    def _sample_transformation(self, batch: Batch, mixed, state: State, ops: Ops):
         """Returns a transformation: partners, coefficients and what else it needs."""
         leaf, device = batch.input_leaves[0], None
         num_rows = leaf.shape[0]
@@ -230,7 +248,7 @@ class PairMixingLayer(ChangingAlpha, MixingLayer):
         partners = pairing.partners_in(batch, words, num_rows, ops)
         return {"partner": partners, **drawn}
 
-    def _draw_on_host(self, state, num_rows, size, device):
+    def _draw_on_host(self, state: State, num_rows, size, device):
         """Draws in NumPy: a few hundred numbers, wherever none of them is traced."""
         ops, table = namespaces.numpy_ops, self._quantiles
 
@@ -244,7 +262,7 @@ class PairMixingLayer(ChangingAlpha, MixingLayer):
         key = (num_rows, size, self._alpha, self._law, device)
         return self._draws.at(state, key, num_words, sample)
 
-    def _draw_in_graph(self, state, rows, size, ops):
+    def _draw_in_graph(self, state: State, rows, size, ops: Ops):
         """Draws with tensors, in TensorFlow's graphs as one kernel.
 
         It runs and is traced as one operation, and not as two hundred small ones.
@@ -255,13 +273,13 @@ class PairMixingLayer(ChangingAlpha, MixingLayer):
         key, kernels = (size, self._law), self._draws.kernels
         if key not in kernels:
 
-            def sample(state, rows, table, ops):
+            def sample(state: State, rows, table, ops: Ops):
                 return self._sample(state, rows, table, size, ops)
 
             kernels[key] = tracing.in_one_kernel(sample)
         return kernels[key](state, rows, tracing.constant(table, ops))
 
-    def _sample(self, state, rows, table, size, ops):
+    def _sample(self, state: State, rows, table, size, ops: Ops):
         """Draws for some rows, from nothing but its arguments and the layer's own."""
         num_rows, pairing = ops.shape(rows)[-1], self._resolved_pairing
         own = pairing.positions(rows, ops)

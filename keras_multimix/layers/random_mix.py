@@ -8,7 +8,9 @@ import keras
 import numpy as np
 
 from keras_multimix import namespaces, randomness, tracing
+from keras_multimix.annotations import Ops, State, Structure, Transformation
 from keras_multimix.arguments import check_choice, invalid
+from keras_multimix.batches import Batch
 from keras_multimix.layers import random_state, row_wise, shapes
 from keras_multimix.layers.draws_ahead import DrawsAhead
 from keras_multimix.layers.mix_up import MixUp
@@ -66,12 +68,12 @@ class RandomMix(MixingLayer):
 
     def __init__(
         self,
-        layers,
-        probabilities=None,
+        layers: list,
+        probabilities: list | None = None,
         *,
-        per="batch",
-        data_format=None,
-        seed=None,
+        per: str = "batch",
+        data_format: str | None = None,
+        seed: int | None = None,
         **kwargs,
     ):
         layers = _check_layers(_of_one_format(layers, data_format))
@@ -106,12 +108,12 @@ class RandomMix(MixingLayer):
         )
         self._row_wise = RowWise(layers, self._alone) if per == "row" else None
 
-    def _check(self, batch, mixed):
+    def _check(self, batch: Batch, mixed):
         """Refuses a batch that one of the layers cannot take."""
         for layer in self.layers:
             layer._check(batch, mixed)
 
-    def _sample_transformation(self, batch, mixed, state, ops):
+    def _sample_transformation(self, batch: Batch, mixed, state: State, ops: Ops):
         """Draws which layer it is, and lets it draw."""
         count = 1
         if self.per == "row":
@@ -163,7 +165,7 @@ class RandomMix(MixingLayer):
         shared = all(layer._shares_coefficients for layer in self.layers)
         return shared and self.per == "batch"
 
-    def _sample(self, state, count, ops=namespaces.numpy_ops):
+    def _sample(self, state: State, count, ops: Ops = namespaces.numpy_ops):
         """Draws numbers of layers, for one step or several; returns `(..., count)`."""
         first = ops.zeros_like(state[2])[..., None]
         positions = first + ops.arange(count, dtype="int32")
@@ -173,7 +175,7 @@ class RandomMix(MixingLayer):
         passed = ops.cast(uniforms >= ops.convert_to_tensor(limits), "int32")
         return ops.sum(passed, axis=-1)
 
-    def _by_choice(self, function, transformation, ops):
+    def _by_choice(self, function, transformation: Transformation, ops: Ops):
         """Returns what a function makes of the layer that a transformation chose."""
         if self.per == "row":
             return function(self._row_wise)
@@ -182,7 +184,7 @@ class RandomMix(MixingLayer):
         branches = [functools.partial(function, layer) for layer in self._all_layers]
         return tracing.switch(number, branches, ops)
 
-    def apply(self, data, transformation):
+    def apply(self, data: Structure, transformation: Transformation):
         """Mixes a batch with the layer and the draws of a transformation."""
         if isinstance(transformation, dict) and "choice" in transformation:
             choice = tracing.to_numpy_if_on_host(transformation["choice"])
@@ -204,7 +206,7 @@ class RandomMix(MixingLayer):
             entries |= layer._transformation_shapes(num_rows)
         return entries
 
-    def _output_spec(self, batch):
+    def _output_spec(self, batch: Batch):
         """Returns the symbolic batch that mixing a symbolic one gives."""
         return shapes.output_spec(self.layers[0], batch)
 
@@ -212,7 +214,7 @@ class RandomMix(MixingLayer):
     def _all_layers(self):
         return [*self.layers, self._alone]
 
-    def _complete(self, drawn, ops):
+    def _complete(self, drawn, ops: Ops):
         """Adds what other layers' transformations hold, as zeros."""
         entries = self._transformation_shapes(None)
         zeros = ops.cast(ops.zeros_like(drawn["coefficients"]), "int32")

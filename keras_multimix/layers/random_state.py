@@ -2,12 +2,14 @@
 
 import contextlib
 import threading
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops as keras_ops
 
 from keras_multimix import namespaces, randomness, runtime, tracing
+from keras_multimix.annotations import State
 from keras_multimix.arguments import check_count, invalid
 
 # Parallel maps of a pipeline call from several threads. One lock for all layers:
@@ -20,13 +22,13 @@ _MAX_STEP = 2**31 - 1
 _REPLICAS_APART = 123_457
 
 
-def key_initializer(seed):
+def key_initializer(seed: int | None):
     """Returns an initializer for a new state, `[key word, key word, calls = 0]`."""
     words = np.append(randomness.key_words(seed), 0).astype("int32")
     return lambda shape, dtype=None: keras_ops.convert_to_tensor(words)
 
 
-def state_at(variable, step):
+def state_at(variable, step: Any):
     """Returns the state of one call, and counts the call unless it has a step.
 
     Args:
@@ -54,7 +56,7 @@ def state_at(variable, step):
     return state if replica is None else _with_replica(state, replica)
 
 
-def check_step(step, home):
+def check_step(step: Any, home):
     """Refuses a step that is none, and a missing one in a worker process.
 
     Args:
@@ -90,7 +92,7 @@ def check_step(step, home):
     check_count("step", value, minimum=0, maximum=_MAX_STEP)
 
 
-def take_back(variable, state):
+def take_back(variable, state: State):
     """Takes back the count of a call that failed.
 
     Unless another thread has counted since: its number must not come twice.
@@ -147,7 +149,7 @@ def _with_step(variable, step):
     return ops.concatenate([ops.convert_to_tensor(state[:2]), last], axis=0)
 
 
-def _with_replica(state, replica):
+def _with_replica(state: State, replica):
     """Folds a replica's index into the key: no two replicas draw the same."""
     if namespaces.is_array(state) and isinstance(replica, int):
         return state ^ np.array([0, replica * _REPLICAS_APART, 0], dtype="int32")

@@ -43,6 +43,6 @@ class RegMixup(MixUp):
     ((8, 8), True)
     """
 
-    def __init__(self, alpha=10.0, num_interpolations=2, **kwargs):
+    def __init__(self, alpha: float = 10.0, num_interpolations: int = 2, **kwargs):
         kwargs.setdefault("keep_originals", True)
         super().__init__(alpha, num_interpolations, **kwargs)

@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 from keras_multimix import namespaces, runtime
+from keras_multimix.annotations import Tensor
 from keras_multimix.mixing import Partners
 from keras_multimix.pairing.pairing import Pairing
 
@@ -28,13 +29,13 @@ class RowLocator(NamedTuple):
     apart: bool
     ops: Any
 
-    def own(self, leaf):
+    def own(self, leaf: Tensor):
         """Returns the rows that are mixed; of 2·B rows, where the partners follow."""
         if self.takes_all and not self.apart:
             return leaf
         return leaf[: self.num_pairs]
 
-    def partner_rows(self, leaf):
+    def partner_rows(self, leaf: Tensor):
         """Returns the partners' rows of a tensor, in the order of the pairs."""
         if self.apart:  # they follow the batch's own
             return leaf[self.num_rows :][: self.num_pairs]
@@ -50,7 +51,7 @@ class RowLocator(NamedTuple):
         if self.ops is namespaces.keras_ops and isinstance(self.num_rows, int):
             runs = self.pairing.runs(self.num_rows) if self.takes_all else None
 
-        def locate(leaf, partner_leaf=None):
+        def locate(leaf: Tensor, partner_leaf=None):
             own = self.own(leaf)
             if partner_leaf is not None:
                 return own, Partners(self.own(partner_leaf))

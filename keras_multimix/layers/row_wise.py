@@ -3,6 +3,7 @@
 import numpy as np
 
 from keras_multimix import mixing, namespaces
+from keras_multimix.annotations import Ops, Tensor, Transformation
 from keras_multimix.arguments import invalid
 from keras_multimix.layers.cut_mix import CutMix
 from keras_multimix.mixing import Partners
@@ -19,7 +20,7 @@ class RowWise:
         alone: The layer that leaves rows alone.
     """
 
-    def __init__(self, layers, alone):
+    def __init__(self, layers: list, alone):
         _check_alike(layers)
         first = layers[0]
         self.num_classes, self.unmixed = first.num_classes, first.unmixed
@@ -32,7 +33,15 @@ class RowWise:
         self._resolved_pairing = Pairing()
         self._resolved_pairing.checked = all(x._pairing.checked for x in layers)
 
-    def _mix_rows(self, leaf, partners, transformation, dtype, ops, axes=None):
+    def _mix_rows(
+        self,
+        leaf: Tensor,
+        partners,
+        transformation: Transformation,
+        dtype,
+        ops: Ops,
+        axes=None,
+    ):
         """Returns rows with boxes pasted in, and averages of rows; labels cut only."""
         if axes is not None:
             return self._cut._mix_rows(leaf, partners, transformation, dtype, ops, axes)
@@ -60,7 +69,7 @@ class RowWise:
             mixed[rows] = part.reshape(len(rows), count, *leaf.shape[1:])
         return mixed.reshape(-1, *leaf.shape[1:])
 
-    def _where_cut(self, cut, average, transformation, ops):
+    def _where_cut(self, cut, average, transformation: Transformation, ops: Ops):
         """Returns what is cut in rows that are cut, and else `average()`."""
         count = transformation["coefficients"].shape[1]
         is_cut = mixing.repeat_rows(self._is_cut(transformation, ops), count, ops)
@@ -70,7 +79,7 @@ class RowWise:
         """Returns the axes along which a label is cut where its row is, or None."""
         return None if self._cut is None else self._cut._axes_of_label(*args, **kwargs)
 
-    def _is_cut(self, transformation, ops):
+    def _is_cut(self, transformation: Transformation, ops: Ops):
         choice = transformation["choice"]
         is_cut = choice == self._cuts[0]
         for number in self._cuts[1:]:
@@ -78,7 +87,7 @@ class RowWise:
         return is_cut
 
 
-def merge(drawn, number, ops):
+def merge(drawn, number, ops: Ops):
     """Returns the entries of the layer that each row has drawn.
 
     Args:
@@ -95,7 +104,7 @@ def merge(drawn, number, ops):
     return merged
 
 
-def _aligned(chosen, like, ops):
+def _aligned(chosen, like, ops: Ops):
     return ops.reshape(chosen, (-1, *(1,) * (len(like.shape) - 1)))
 
 

@@ -8,11 +8,12 @@ from keras_multimix import (
     label_parts,
     labels,
 )
+from keras_multimix.annotations import Ops, Tensor
 from keras_multimix.arguments import invalid
-from keras_multimix.batches import map_leaves
+from keras_multimix.batches import Batch, map_leaves
 
 
-def num_pairs(layer, num_rows, ops=None):
+def num_pairs(layer, num_rows, ops: Ops = None):
     """Returns how many of the rows of a batch a layer mixes with their partners.
 
     Args:
@@ -26,7 +27,7 @@ def num_pairs(layer, num_rows, ops=None):
     return max(1, pairs) if isinstance(pairs, int) else ops.maximum(pairs, 1)
 
 
-def output_spec(layer, batch):
+def output_spec(layer, batch: Batch):
     """Returns the symbolic batch that mixing a symbolic one gives.
 
     Args:
@@ -34,32 +35,32 @@ def output_spec(layer, batch):
         batch: A `Batch` of `keras.KerasTensor`s.
     """
 
-    def spec(leaf, sizes, dtype):
+    def spec(leaf: Tensor, sizes, dtype):
         rows = leaf.shape[0]
         if rows is not None:
             rows = num_pairs(layer, rows) * layer.num_interpolations
         return keras.KerasTensor((rows, *sizes), dtype=dtype)
 
-    def spec_input(leaf):
+    def spec_input(leaf: Tensor):
         dtype = batches.dtype_of(leaf)
         whole = "int" in dtype or dtype == "bool"
         return spec(leaf, leaf.shape[1:], layer.compute_dtype if whole else dtype)
 
     places = label_kinds.places_of(batch.inputs, layer.data_format)
 
-    def spec_label(num_classes, leaf):
+    def spec_label(num_classes, leaf: Tensor):
         shape = label_kinds.encoded_shape(leaf, num_classes, places)
         encoded = label_kinds.are_classes(leaf, num_classes, places)
         dtype = "float32" if encoded else labels.mixed_dtype(leaf)
         return spec(leaf, shape[1:], dtype)
 
-    def spec_weight(leaf):
+    def spec_weight(leaf: Tensor):
         return spec(leaf, leaf.shape[1:], labels.mixed_dtype(leaf))
 
     kept = {}
     if batch.kept is not None:
 
-        def spec_kept(leaf):
+        def spec_kept(leaf: Tensor):
             return spec(leaf, leaf.shape[1:], batches.dtype_of(leaf))
 
         kept["kept"] = [
@@ -76,7 +77,7 @@ def output_spec(layer, batch):
     )
 
 
-def check_same_shapes(batch, partners):
+def check_same_shapes(batch: Batch, partners):
     """Refuses partners of another structure or other shapes than a `Batch`."""
     try:
         keras.tree.assert_same_structure(batch.parts, partners.parts)

@@ -1,11 +1,12 @@
 """Transformations that a caller hands over: what one draw holds, checked."""
 
 from keras_multimix import batches, namespaces, tracing
+from keras_multimix.annotations import Ops, Transformation
 from keras_multimix.arguments import invalid
 from keras_multimix.pairing.by_content import check_partners
 
 
-def check_transformation(transformation, shapes):
+def check_transformation(transformation: Transformation, shapes):
     """Refuses a transformation that does not fit a batch.
 
     Args:
@@ -42,7 +43,7 @@ def check_transformation(transformation, shapes):
         )
 
 
-def with_originals(drawn, ops):
+def with_originals(drawn, ops: Ops):
     """Puts the row itself, λ = 1 and no box, before the interpolations of each pair.
 
     Args:
@@ -59,7 +60,7 @@ def with_originals(drawn, ops):
     return drawn
 
 
-def part_of(transformation, number, count, ops):
+def part_of(transformation: Transformation, number, count, ops: Ops):
     """Returns the draw of some of the K interpolations of every pair.
 
     Args:

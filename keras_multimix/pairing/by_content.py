@@ -5,8 +5,9 @@ import math
 import numpy as np
 
 from keras_multimix import labels, randomness, tracing
+from keras_multimix.annotations import Ops, Tensor
 from keras_multimix.arguments import invalid
-from keras_multimix.batches import dtype_of
+from keras_multimix.batches import Batch, dtype_of
 from keras_multimix.pairing.pairing import Pairing
 
 _NUM_NEIGHBORS = 3
@@ -17,16 +18,16 @@ class CandidatePairing(Pairing):
 
     reads_batch = True
 
-    def positions(self, rows, ops):
+    def positions(self, rows, ops: Ops):
         """Returns one position for each row."""
         return {randomness.PARTNERS: rows}
 
-    def partners_in(self, batch, words, num_rows, ops):
+    def partners_in(self, batch: Batch, words, num_rows, ops: Ops):
         """Returns a candidate for each row, or the row itself where it has none."""
         candidates = self.candidates(batch, num_rows, ops)
         return choose_partners(words[randomness.PARTNERS], candidates, ops)
 
-    def candidates(self, batch, num_rows, ops):
+    def candidates(self, batch: Batch, num_rows, ops: Ops):
         """Returns which rows may be whose partner, a bool tensor of shape `(B, B)`."""
         raise NotImplementedError
 
@@ -34,11 +35,11 @@ class CandidatePairing(Pairing):
 class SameClass(CandidatePairing):
     """Pairs each row with a random other one of its class."""
 
-    def check(self, batch, num_classes=None):
+    def check(self, batch: Batch, num_classes: int | dict | list | None = None):
         """Refuses labels that do not give each row one class."""
         labels.check_classes(batch.labels)
 
-    def candidates(self, batch, num_rows, ops):
+    def candidates(self, batch: Batch, num_rows, ops: Ops):
         """Returns which other rows have the same class."""
         return same_class_candidates(labels.class_indices(batch.labels, ops), ops)
 
@@ -46,7 +47,7 @@ class SameClass(CandidatePairing):
 class Neighbors(CandidatePairing):
     """Pairs each row with one of the 3 nearest others."""
 
-    def check(self, batch, num_classes=None):
+    def check(self, batch: Batch, num_classes: int | dict | list | None = None):
         """Refuses inputs that have no distances."""
         for leaf in batch.input_leaves:
             if "complex" in dtype_of(leaf) or "string" in dtype_of(leaf):
@@ -57,7 +58,7 @@ class Neighbors(CandidatePairing):
                     fix="choose another pairing, or stack real and imaginary parts",
                 )
 
-    def candidates(self, batch, num_rows, ops):
+    def candidates(self, batch: Batch, num_rows, ops: Ops):
         """Returns which rows are among the nearest."""
         rows = [
             ops.reshape(ops.cast(leaf, "float32"), (num_rows, values_of_a_row(leaf)))
@@ -79,11 +80,11 @@ class CallablePairing(Pairing):
     def __init__(self, function):
         self.function = function
 
-    def positions(self, rows, ops):
+    def positions(self, rows, ops: Ops):
         """Returns one position, that of the function's seed."""
         return {randomness.CALLABLE_PAIRING: ops.zeros_like(rows[..., :1])}
 
-    def partners_in(self, batch, words, num_rows, ops):
+    def partners_in(self, batch: Batch, words, num_rows, ops: Ops):
         """Returns what the function returns, checked as far as it can be read."""
         words = words[randomness.CALLABLE_PAIRING]
         # An int32 scalar, 0 or more.
@@ -93,7 +94,7 @@ class CallablePairing(Pairing):
         return ops.cast(ops.convert_to_tensor(partners), "int32")
 
 
-def choose_partners(words, candidates, ops):
+def choose_partners(words, candidates, ops: Ops):
     """Draws each row's partner from the rows that are allowed to be it.
 
     Args:
@@ -116,7 +117,7 @@ def choose_partners(words, candidates, ops):
     return ops.where(counts > 0, ops.cast(partners, "int32"), rows)
 
 
-def same_class_candidates(classes, ops):
+def same_class_candidates(classes, ops: Ops):
     """Returns which other rows have the same class, bool of shape `(B, B)`.
 
     Args:
@@ -128,7 +129,7 @@ def same_class_candidates(classes, ops):
     return same & (rows[:, None] != rows[None, :])
 
 
-def neighbor_candidates(features, ops):
+def neighbor_candidates(features, ops: Ops):
     """Returns which rows are among the 3 nearest others, bool of shape `(B, B)`.
 
     Distances are Euclidean, over the flattened features.
@@ -190,7 +191,7 @@ def check_partners(partners, num_rows, what="the result of the callable `pairing
         )
 
 
-def values_of_a_row(leaf):
+def values_of_a_row(leaf: Tensor):
     """Returns how many values a row of a leaf has, or -1 where a size is unknown."""
     sizes = tuple(leaf.shape)[1:]
     return -1 if None in sizes else math.prod(sizes)

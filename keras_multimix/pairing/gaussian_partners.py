@@ -12,6 +12,7 @@ import math
 import numpy as np
 
 from keras_multimix import randomness, tracing
+from keras_multimix.annotations import Ops
 
 _STEP_BITS = 13
 _STEPS = 1 << _STEP_BITS  # that halve a weight: each is right to 1 part in 20 000
@@ -26,7 +27,7 @@ _LARGEST_FLOAT32 = 3e38
 _WIDTH_AT_ONCE = 16
 
 
-def gaussian_partners(values, bandwidth, words, num_rows, ops):
+def gaussian_partners(values, bandwidth: float, words, num_rows, ops: Ops):
     """Draws each row's partner j with a probability ∝ exp(−‖v_i − v_j‖² / 2σ²).
 
     Args:
@@ -54,7 +55,7 @@ def gaussian_partners(values, bandwidth, words, num_rows, ops):
     return _draw(words, ops.where(itself, 0, weights), rows, ops)
 
 
-def squared_steps(values, bandwidth, ops):
+def squared_steps(values, bandwidth: float, ops: Ops):
     """Returns squared distances in the steps by which weights fall.
 
     Args:
@@ -84,7 +85,7 @@ def squared_steps(values, bandwidth, ops):
     return ops.map(to_all, values)
 
 
-def _sum(x, width, ops):
+def _sum(x, width, ops: Ops):
     """Returns the sums over the last axis, added in halves."""
     if not width:  # it is unknown, or there is nothing to add
         return ops.sum(x, axis=-1)
@@ -97,7 +98,7 @@ def _sum(x, width, ops):
     return x[..., 0]
 
 
-def _integer_weights(steps, num_rows, ops):
+def _integer_weights(steps, num_rows, ops: Ops):
     """Returns weights that fall by half every 8192 steps, B of which fit an int32."""
     largest = ops.cast((1 << _TOTAL_BITS) // num_rows, "float32")
     fractions = ops.cast(tracing.constant(_FRACTIONS, ops) * largest, "int32")
@@ -105,7 +106,7 @@ def _integer_weights(steps, num_rows, ops):
     return ops.right_shift(weights, ops.right_shift(steps, _STEP_BITS))
 
 
-def _draw(words, weights, rows, ops):
+def _draw(words, weights, rows, ops: Ops):
     """Draws by inversion: the first place where the sum passes a part of the total."""
     totals = ops.cast(ops.sum(weights, axis=1), "int32")
     uniforms = randomness.uniform_integers(words, _TOTAL_BITS, ops)

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from keras_multimix import labels, namespaces, randomness
+from keras_multimix.annotations import Structure
 from keras_multimix.arguments import check_count, check_flag
 from keras_multimix.batches import leaves_of
 from keras_multimix.pairing.partner_pairs import PartnerPairs
@@ -69,14 +70,14 @@ class NeighborPairs(PartnerPairs):
 
     def __init__(
         self,
-        x,
-        y,
-        batch_size,
-        num_neighbors=200,
-        same_class=False,
-        seed=None,
-        verbose=True,
-        sample_weight=None,
+        x: Structure,
+        y: Structure,
+        batch_size: int,
+        num_neighbors: int = 200,
+        same_class: bool = False,
+        seed: int | None = None,
+        verbose: bool = True,
+        sample_weight: Structure = None,
         **kwargs,
     ):
         self.num_neighbors = check_count("num_neighbors", num_neighbors)

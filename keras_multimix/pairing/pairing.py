@@ -6,6 +6,8 @@ new file with a subclass.
 """
 
 from keras_multimix import mixing
+from keras_multimix.annotations import Ops, Tensor
+from keras_multimix.batches import Batch
 
 
 class Pairing:
@@ -20,7 +22,7 @@ class Pairing:
     reads_batch = False
     checked = True
 
-    def check(self, batch, num_classes=None):
+    def check(self, batch: Batch, num_classes: int | dict | list | None = None):
         """Refuses a batch whose rows cannot be paired so, with a ValueError.
 
         Args:
@@ -28,7 +30,7 @@ class Pairing:
             num_classes: How many classes its labels have, as the layer was told.
         """
 
-    def positions(self, rows, ops):
+    def positions(self, rows, ops: Ops):
         """Returns where the pairing's random words stand in their streams.
 
         Args:
@@ -42,7 +44,7 @@ class Pairing:
         """
         return {}
 
-    def partners(self, rows, words, num_rows, ops):
+    def partners(self, rows, words, num_rows, ops: Ops):
         """Returns each row's partner, an int32 tensor of shape `(..., B)`.
 
         Args:
@@ -53,7 +55,7 @@ class Pairing:
         """
         raise NotImplementedError
 
-    def partners_in(self, batch, words, num_rows, ops):
+    def partners_in(self, batch: Batch, words, num_rows, ops: Ops):
         """Returns each row's partner, where the pairing reads the batch.
 
         Args:
@@ -67,11 +69,11 @@ class Pairing:
         """
         raise NotImplementedError
 
-    def draw_ids(self, rows, num_rows, ops):
+    def draw_ids(self, rows, num_rows, ops: Ops):
         """Returns which rows share a draw of coefficients: rows of the same id do."""
         return rows
 
-    def take(self, leaf, rows, ops):
+    def take(self, leaf: Tensor, rows, ops: Ops):
         """Returns the partners' rows of a leaf, by the cheapest way for the pairing.
 
         A pairing knows of its partners what row numbers in a tensor do not say: a

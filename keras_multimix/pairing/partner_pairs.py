@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from keras_multimix import namespaces, randomness
+from keras_multimix.annotations import Structure
 from keras_multimix.arguments import check_count, invalid, resolve_seed
 from keras_multimix.batches import Batch, check_batch, leaves_of, map_leaves
 
@@ -24,7 +25,15 @@ class PartnerPairs(keras.utils.PyDataset):
         **kwargs: Those of `keras.utils.PyDataset`.
     """
 
-    def __init__(self, x, y, batch_size, seed=None, sample_weight=None, **kwargs):
+    def __init__(
+        self,
+        x: Structure,
+        y: Structure,
+        batch_size: int,
+        seed: int | None = None,
+        sample_weight: Structure = None,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.x, self.y, self.sample_weight = (
             map_leaves(np.asarray, part) for part in (x, y, sample_weight)

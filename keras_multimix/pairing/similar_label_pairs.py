@@ -5,6 +5,7 @@ import sys
 import numpy as np
 
 from keras_multimix import namespaces, randomness
+from keras_multimix.annotations import Structure
 from keras_multimix.arguments import invalid
 from keras_multimix.batches import leaves_of
 from keras_multimix.pairing.partner_pairs import PartnerPairs
@@ -73,7 +74,14 @@ class SimilarLabelPairs(PartnerPairs):
     """
 
     def __init__(
-        self, x, y, batch_size, bandwidth, seed=None, sample_weight=None, **kwargs
+        self,
+        x: Structure,
+        y: Structure,
+        batch_size: int,
+        bandwidth: float,
+        seed: int | None = None,
+        sample_weight: Structure = None,
+        **kwargs,
     ):
         self.bandwidth = check_bandwidth(bandwidth)
         super().__init__(x, y, batch_size, seed, sample_weight, **kwargs)

@@ -5,8 +5,9 @@ import numpy as np
 from keras import tree
 
 from keras_multimix import label_parts, randomness, tracing
+from keras_multimix.annotations import Ops
 from keras_multimix.arguments import finite_float, invalid
-from keras_multimix.batches import dtype_of, is_integer, leaves_of
+from keras_multimix.batches import Batch, dtype_of, is_integer, leaves_of
 from keras_multimix.pairing.by_content import values_of_a_row
 from keras_multimix.pairing.gaussian_partners import gaussian_partners
 from keras_multimix.pairing.pairing import Pairing
@@ -62,10 +63,10 @@ class SimilarLabels(Pairing):
 
     reads_batch = True
 
-    def __init__(self, bandwidth):
+    def __init__(self, bandwidth: float):
         self.bandwidth = check_bandwidth(bandwidth)
 
-    def check(self, batch, num_classes=None):
+    def check(self, batch: Batch, num_classes: int | dict | list | None = None):
         """Refuses labels that have no distances."""
         label = next(iter(leaves_of(batch.labels)), None)
         classes = None
@@ -73,11 +74,11 @@ class SimilarLabels(Pairing):
             classes = _classes_of_first(num_classes, batch)
         check_quantities(label, "labels for `pairing=SimilarLabels(…)`", classes)
 
-    def positions(self, rows, ops):
+    def positions(self, rows, ops: Ops):
         """Returns one position for each row."""
         return {randomness.PARTNERS: rows}
 
-    def partners_in(self, batch, words, num_rows, ops):
+    def partners_in(self, batch: Batch, words, num_rows, ops: Ops):
         """Returns for each row one whose label is near."""
         label = leaves_of(batch.labels)[0]
         values = ops.reshape(
@@ -106,7 +107,7 @@ class SimilarLabels(Pairing):
         return f"SimilarLabels({self.bandwidth!r})"
 
 
-def check_bandwidth(bandwidth):
+def check_bandwidth(bandwidth: float):
     """Returns σ as a float, or raises a ValueError unless it is in (0, ∞)."""
     number = finite_float(bandwidth)
     if number is None or number <= 0:
@@ -119,7 +120,7 @@ def check_bandwidth(bandwidth):
     return number
 
 
-def check_quantities(label, what, num_classes=None):
+def check_quantities(label, what, num_classes: int | dict | list | None = None):
     """Refuses labels that are no quantities, whose distances mean something.
 
     Args:
@@ -165,7 +166,7 @@ def check_quantities(label, what, num_classes=None):
         )
 
 
-def _classes_of_first(num_classes, batch):
+def _classes_of_first(num_classes, batch: Batch):
     """Returns how many classes the first of a batch's labels has, or None."""
     classes, _ = label_parts.classes_of(num_classes, batch)
     if not tree.is_nested(classes):

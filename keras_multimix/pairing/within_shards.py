@@ -1,8 +1,11 @@
 """Pairings that stay inside each device's rows of a batch."""
 
+from typing import Any
+
 import keras
 
 from keras_multimix import namespaces
+from keras_multimix.annotations import Ops, Tensor
 from keras_multimix.arguments import check_choice, check_count
 from keras_multimix.pairing.fixed import Mirror, Roll, Shuffle
 from keras_multimix.pairing.pairing import Pairing
@@ -46,16 +49,16 @@ class WithinShards(Pairing):
     [1, 2, 0, 4, 5, 3]
     """
 
-    def __init__(self, pairing, num_shards):
+    def __init__(self, pairing: Any, num_shards: int):
         check_choice("pairing", pairing, tuple(_PAIRINGS))
         self.pairing = pairing
         self.num_shards = check_count("num_shards", num_shards)
 
-    def positions(self, rows, ops):
+    def positions(self, rows, ops: Ops):
         """Returns where the random words of the pairing in each shard stand."""
         return _PAIRINGS[self.pairing].positions(rows, ops)
 
-    def partners(self, rows, words, num_rows, ops):
+    def partners(self, rows, words, num_rows, ops: Ops):
         """Returns each row's partner, a row of the same shard."""
         size = (num_rows + self.num_shards - 1) // self.num_shards
         shards = ops.floor_divide(rows, size)
@@ -75,13 +78,13 @@ class WithinShards(Pairing):
         ranks = ops.cast(ops.argsort(ops.argsort(words)), "int32")
         return ops.cast(ops.argsort(shards * num_rows + ranks), "int32")
 
-    def draw_ids(self, rows, num_rows, ops):
+    def draw_ids(self, rows, num_rows, ops: Ops):
         """Returns which rows share a draw: under `"mirror"` the two of a pair."""
         if self.pairing != "mirror":
             return rows
         return ops.minimum(rows, self.partners(rows, {}, num_rows, ops))
 
-    def take(self, leaf, rows, ops):
+    def take(self, leaf: Tensor, rows, ops: Ops):
         """Returns the partners' rows of a leaf.
 
         On JAX the compiler is told that each row comes from its own shard: it moves

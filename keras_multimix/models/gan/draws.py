@@ -5,6 +5,7 @@ import math
 from keras import ops
 
 from keras_multimix import coefficients, namespaces, randomness, tracing
+from keras_multimix.annotations import State
 from keras_multimix.layers import random_state
 
 
@@ -45,7 +46,7 @@ def draw_calls(variable, num_calls, num_rows, shape, alpha):
     return of_calls(latents), of_calls(drawn[..., 0])
 
 
-def draw_latents(state, num_rows, shape, array_ops):
+def draw_latents(state: State, num_rows, shape, array_ops):
     """Draws standard normal latent vectors for several steps.
 
     Args:

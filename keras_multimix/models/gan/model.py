@@ -102,14 +102,14 @@ class MixupGAN(ResumableModel):
 
     def __init__(
         self,
-        generator,
-        discriminator,
-        alpha=0.2,
-        discriminator_steps=5,
+        generator: keras.Model,
+        discriminator: keras.Model,
+        alpha: float = 0.2,
+        discriminator_steps: int = 5,
         *,
         generator_loss="non_saturating",
-        from_logits=True,
-        seed=None,
+        from_logits: bool = True,
+        seed: int | None = None,
         **kwargs,
     ):
         alpha = check_alpha(alpha)
@@ -223,7 +223,7 @@ class MixupGAN(ResumableModel):
         )
         return logs, _grouped(updated, state)
 
-    def generate(self, num_rows, seed=None, batch_size=256):
+    def generate(self, num_rows, seed: int | None = None, batch_size: int = 256):
         """Returns rows that the generator makes.
 
         Args:

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from keras_multimix.arguments import invalid
+from keras_multimix.batches import Batch
 
 
 class StopAtNonFinite(keras.callbacks.Callback):
@@ -21,7 +22,7 @@ class StopAtNonFinite(keras.callbacks.Callback):
         super().__init__()
         self.every_batch = every_batch
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: Batch, logs=None):
         """Looks at the losses so far."""
         if self.every_batch:
             self._check(logs, f"batch {batch} of the epoch")

@@ -30,7 +30,7 @@ class HiddenMixing(NamedTuple):
 # replica has finished.
 _thread = threading.local()
 _lock = threading.Lock()
-_in_use = {}
+_in_use: dict[int, int] = {}
 
 
 @contextlib.contextmanager

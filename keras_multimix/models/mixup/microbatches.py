@@ -8,6 +8,7 @@ the last microbatch.
 import keras
 
 from keras_multimix import runtime
+from keras_multimix.annotations import State
 from keras_multimix.arguments import check_count, invalid
 
 
@@ -120,7 +121,7 @@ def run(count, step):
     )
 
 
-def run_statelessly(count, step, state):
+def run_statelessly(count, step, state: State):
     """Runs a step on each microbatch in turn, on JAX, from one state to the next.
 
     Args:
@@ -136,7 +137,7 @@ def run_statelessly(count, step, state):
         return step(state, 0)
     import jax
 
-    def body(state, number):
+    def body(state: State, number):
         logs, state = step(state, number)
         return state, logs
 

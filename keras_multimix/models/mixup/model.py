@@ -5,6 +5,7 @@ import functools
 import keras
 
 from keras_multimix import tracing
+from keras_multimix.annotations import State
 from keras_multimix.keras_fixes import compiled
 from keras_multimix.keras_fixes.failed_fit import Snapshot
 from keras_multimix.keras_fixes.saving import ResumableModel
@@ -102,7 +103,12 @@ class MixupModel(ResumableModel):
     """
 
     def __init__(
-        self, base_model, mixer, mix_at=None, interpolations_at_once=None, **kwargs
+        self,
+        base_model: keras.Model,
+        mixer,
+        mix_at: list | None = None,
+        interpolations_at_once: int | None = None,
+        **kwargs,
     ):
         checks.check_base_model(base_model, isinstance(base_model, MixupModel))
         checks.check_mixer(mixer)
@@ -123,8 +129,7 @@ class MixupModel(ResumableModel):
         # A search through a large graph costs more than a small step.
         self._cut_at = functools.cache(functools.partial(cut_points.find, base_model))
         self._before_training = Snapshot()
-        if base_model.built:
-            self.built = True
+        self.built = base_model.built
 
     def call(self, x, training=None):
         """Returns the base model's predictions, never mixed."""
@@ -201,11 +206,6 @@ class MixupModel(ResumableModel):
             [*self.variables, *self.metrics_variables, *optimizer]
         )
 
-    @property
-    def draws_mixing_points(self):
-        """Whether every step draws one of several points at which it mixes."""
-        return self.mixing and len(self.mix_at or ()) > 1
-
     def next_step_kind(self, random_state):
         """Returns where the step with a random state mixes, or `PLAIN`."""
         if not self.mixing:
@@ -242,7 +242,7 @@ class MixupModel(ResumableModel):
             state[1],
         )
 
-        def train_from(state, number):
+        def train_from(state: State, number):
             data, hidden = microbatch(number)
             with hidden_mixing.step(hidden):
                 return keras_step(state, data)

@@ -10,10 +10,11 @@ import weakref
 
 from keras import ops, tree
 
+from keras_multimix.annotations import Tensor
 from keras_multimix.keras_fixes.tensors import interleave
 
 # For each function of Keras that has been asked, its answers by shape.
-_answers = weakref.WeakKeyDictionary()
+_answers: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 
 def in_turn(own, partner):
@@ -72,7 +73,7 @@ def gives_one_per_row(owner, function, values, y_true, y_pred):
 def _follows_the_rows(function, y_true, y_pred, rows):
     others = 1 if rows != 1 else 2
 
-    def first(leaf):
+    def first(leaf: Tensor):
         return ops.concatenate([leaf, leaf]) if others == 2 else leaf[:1]
 
     try:

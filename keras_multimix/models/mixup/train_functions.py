@@ -12,11 +12,12 @@ import keras
 import numpy as np
 
 from keras_multimix import namespaces, randomness
+from keras_multimix.annotations import State
 
 PLAIN = "plain"
 
 
-def draw_point(state, num_points):
+def draw_point(state: State, num_points):
     """Returns the number of the mixing point that a step draws.
 
     Args:
@@ -41,6 +42,11 @@ def choose_before_each_step(model, build):
     return _choose_by_function(model, functools.cache(lambda kind: build()))
 
 
+def _draws_points(model):
+    """Whether every step draws one of several points at which it mixes."""
+    return model.mixing and len(model.mix_at or ()) > 1
+
+
 def _choose_by_function(model, function_of):
     """On TensorFlow and PyTorch each kind of step has a function of its own."""
 
@@ -49,7 +55,7 @@ def _choose_by_function(model, function_of):
         return function_of(model.step_kind)(data)
 
     def train_function(data):
-        if model.steps_per_execution == 1 or not model.draws_mixing_points:
+        if model.steps_per_execution == 1 or not _draws_points(model):
             return one_step(data)
         # TensorFlow's own loop over several steps can run one kind only.
         logs = None
@@ -71,14 +77,14 @@ def _choose_by_structure(model, function):
     """
     state_after_last_step, calls = None, 0
 
-    def train_function(state, iterator):
+    def train_function(state: State, iterator):
         nonlocal state_after_last_step, calls
         place = [id(v) for v in model.non_trainable_variables].index(
             id(model.mixer.random_state)
         )
         random_state = state[1][place]
         drawn = np.zeros(3, "int32")
-        if model.draws_mixing_points:
+        if _draws_points(model):
             # Reading the random state waits until the last step has finished. If it is
             # still the state that the last step returned, its values are known.
             known = random_state is state_after_last_step
@@ -91,7 +97,7 @@ def _choose_by_structure(model, function):
                 yield {kind: data}
 
         logs, state = function(state, with_kinds())
-        if model.draws_mixing_points:
+        if _draws_points(model):
             state_after_last_step, calls = state[1][place], drawn
         return logs, state
 
