@@ -140,7 +140,7 @@ def map_labels(function, classes, *structures):
     )
 
 
-def united(own, partner, own_weight, partner_weight, coefficients, ops: Ops):
+def united(own, partner, own_weight, partner_weight, alone, ops: Ops):
     """Returns the larger of two labels at each place, for a union of tags.
 
     Args:
@@ -148,12 +148,12 @@ def united(own, partner, own_weight, partner_weight, coefficients, ops: Ops):
         partner: The partners' labels, likewise.
         own_weight: The rows' sample weights, or None; what weighs 0 counts as 0.
         partner_weight: The partners' sample weights, or None.
-        coefficients: λ, float32 of shape `(N,)`.
+        alone: Which rows have no part of their partner, bools of shape `(N,)`.
         ops: The namespace of all of them.
     """
     weights = [
         sample_weights_of(Batch(None, labels, None, weight))[0]
         for labels, weight in ((own, own_weight), (partner, partner_weight))
     ]
-    union = functools.partial(mixing.union, coefficients=coefficients[:, None], ops=ops)
+    union = functools.partial(mixing.union, alone=alone[:, None], ops=ops)
     return map_leaves(union, own, partner, *weights)

@@ -128,28 +128,27 @@ def interpolate_weighted(x, partners, weight, coefficients, dtype, ops: Ops):
     return ops.where(known, products / safe, plain)
 
 
-def of_either(combine, own, partner, coefficients, ops: Ops):
-    """Combines rows that are not averaged; a row that weighs 0 takes no part.
+def of_either(combine, own, partner, alone, ops: Ops):
+    """Combines rows that are not averaged, but for those that stay as they are.
 
     Args:
         combine: A function of two tensors, such as their maximum.
         own: Tensor of shape `(B, ...)`.
         partner: The same of the partners.
-        coefficients: float32 tensor of shape `(B, K)`, λ in [0, 1].
+        alone: Bool tensor of shape `(B, K)`: which rows have no part of their partner.
         ops: The namespace of all of them.
 
     Returns:
-        A tensor of shape `(B * K, ...)` and the dtype of `own`: the row itself where λ
-        is 1, the partner where it is 0, and else both combined.
+        A tensor of shape `(B * K, ...)` and the dtype of `own`.
     """
-    times, dtype = coefficients.shape[1], dtype_of(own)
+    times, dtype = alone.shape[1], dtype_of(own)
     both = ops.cast(combine(own, partner), dtype)
-    both, own, partner = (repeat_rows(x, times, ops) for x in (both, own, partner))
-    weights = _aligned(ops.reshape(coefficients, (-1,)), own, "float32", ops)
-    return ops.where(weights == 1, own, ops.where(weights == 0, partner, both))
+    both, own = (repeat_rows(x, times, ops) for x in (both, own))
+    alone = ops.reshape(alone, (-1, *(1,) * (len(own.shape) - 1)))
+    return ops.where(alone, own, both)
 
 
-def union(own, partner, own_weight, partner_weight, coefficients, ops: Ops):
+def union(own, partner, own_weight, partner_weight, alone, ops: Ops):
     """Returns the larger of two labels at each place; what weighs 0 counts as 0.
 
     Args:
@@ -157,7 +156,7 @@ def union(own, partner, own_weight, partner_weight, coefficients, ops: Ops):
         partner: The same of the partners.
         own_weight: Sample weights of rows or places; None where all count.
         partner_weight: The same of the partners.
-        coefficients: float32 tensor of shape `(B, K)`, λ in [0, 1].
+        alone: As for `of_either`.
         ops: The namespace of all of them.
 
     Returns:
@@ -168,7 +167,7 @@ def union(own, partner, own_weight, partner_weight, coefficients, ops: Ops):
             ops.where(_aligned(w, y, "float32", ops) != 0, y, ops.zeros_like(y))
             for y, w in ((own, own_weight), (partner, partner_weight))
         )
-    return of_either(ops.maximum, own, partner, coefficients, ops)
+    return of_either(ops.maximum, own, partner, alone, ops)
 
 
 def _aligned(weight, like, dtype, ops: Ops):

@@ -135,7 +135,7 @@ def put_back(like, rest, kept, path=()):
     return rest
 
 
-def mix(parts, unmixed, locate, coefficients, ops: Ops, is_label=False):
+def mix(parts, unmixed, locate, alone, ops: Ops, is_label=False):
     """Returns what becomes of the parts that are not averaged, by their paths.
 
     Args:
@@ -143,7 +143,7 @@ def mix(parts, unmixed, locate, coefficients, ops: Ops, is_label=False):
             batch if these came in one of their own.
         unmixed: What `check` returned.
         locate: A function that finds the rows of a tensor, and their `Partners`.
-        coefficients: λ, float32 of shape `(B, K)`.
+        alone: As for `mixing.of_either`.
         ops: The namespace of all of them.
         is_label: Whether they are labels, which stay, while of inputs the larger counts
             if the caller named no rule.
@@ -152,11 +152,11 @@ def mix(parts, unmixed, locate, coefficients, ops: Ops, is_label=False):
     def mix_leaf(rule, leaf: Tensor, partner_leaf=None):
         own, partners = locate(leaf, partner_leaf)
         if rule == OWN:
-            return mixing.repeat_rows(own, coefficients.shape[1], ops)
+            return mixing.repeat_rows(own, alone.shape[1], ops)
         both = own, mixing.take_rows(partners.source, partners.rows, ops)
         # TensorFlow compares no booleans.
         larger = operator.or_ if dtype_of(leaf) == "bool" else ops.maximum
-        return mixing.of_either(larger, *both, coefficients, ops)
+        return mixing.of_either(larger, *both, alone, ops)
 
     def rule(path):
         return unmixed[path[-1]] or (OWN if is_label else LARGER)
@@ -169,14 +169,14 @@ def mix(parts, unmixed, locate, coefficients, ops: Ops, is_label=False):
     }
 
 
-def mix_batches(batches, unmixed, locate, coefficients, ops: Ops):
+def mix_batches(batches, unmixed, locate, alone, ops: Ops):
     """Returns what becomes of the inputs and of the labels that are not averaged.
 
     Args:
         batches: The `Batch`, and the partners' if these came in one of their own.
         unmixed: What `check` returned.
         locate: As for `mix`.
-        coefficients: λ, float32 of shape `(B, K)`.
+        alone: As for `mixing.of_either`.
         ops: The namespace.
     """
     return [
@@ -184,7 +184,7 @@ def mix_batches(batches, unmixed, locate, coefficients, ops: Ops):
             [each.kept[n] for each in batches],
             unmixed,
             locate,
-            coefficients,
+            alone,
             ops,
             is_label=n == 1,
         )

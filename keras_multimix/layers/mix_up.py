@@ -36,8 +36,7 @@ class MixUp(PairMixingLayer):
             row number for each row; `seed` is an integer scalar.
         mix_labels: False gives each mixed row the label, and the sample weight, of
             the row that weighs more in it. `"union"` gives it the larger of both labels
-            at each place: the tags of both rows, for multi-label tagging; of a row
-            whose λ is 1 its own.
+            at each place: the tags of both rows, for multi-label tagging.
         num_classes: C, the number of classes. With it, labels that are no integers and
             whose last axis is C are scores; all others are class indices, of whatever
             dtype, and become one-hot. A dict or list like the labels, such as
@@ -49,8 +48,9 @@ class MixUp(PairMixingLayer):
         keep_batch_size: True mixes only the first B // K pairs (at least one), so
             that a step costs what it costs without mixing.
         keep_originals: True makes the first of the K rows of a pair the row itself,
-            λ = 1; the other K − 1 are drawn as ever. K has to be 2 or more. In
-            `MixupModel` the train metrics are then those of the rows themselves.
+            λ = 1, with its own tags, lengths and mask; the other K − 1 are drawn as
+            ever. K has to be 2 or more. In `MixupModel` the train metrics are then
+            those of the rows themselves.
         data_format: Where images have their channels, and so their one-hot masks their
             classes: `"channels_last"`, `"channels_first"`, or None for the setting of
             `keras.config`. Tensors of 3 axes or fewer have channels last.

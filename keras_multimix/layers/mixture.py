@@ -103,8 +103,7 @@ class Mixture:
                 return map_leaves(mix_input, *structures)
             parts = [unmixed.take_out(each, rules) for each in structures]
             rest, kept = zip(*parts, strict=True)
-            weights = self._transformation["coefficients"]
-            kept = unmixed.mix(kept, rules, locate, weights, self._ops)
+            kept = unmixed.mix(kept, rules, locate, self._alone, self._ops)
             return unmixed.put_back(structure, map_leaves(mix_input, *rest), kept)
 
         return self._by_layer(mix)
@@ -122,12 +121,12 @@ class Mixture:
 
     def mask(self, mask):
         """Mixes masks: a place counts in the mixed row if it does in either parent."""
-        ops, weights = self._ops, self._transformation["coefficients"]
+        ops = self._ops
 
         def either(layer, leaf: Tensor):
             rows = self._rows(layer)
             both = rows.own(leaf), rows.partner_rows(leaf)
-            return mixing.of_either(ops.logical_or, *both, weights, ops)
+            return mixing.of_either(ops.logical_or, *both, self._alone, ops)
 
         return self._by_layer(lambda each: map_leaves(lambda m: either(each, m), mask))
 
@@ -168,8 +167,8 @@ class Mixture:
     def _kept_by(self, layer, locate):
         if self._batch.kept is None:
             return {}
-        weights, rules = self._transformation["coefficients"], layer.unmixed
-        kept = unmixed.mix_batches(self._batches, rules, locate, weights, self._ops)
+        both, rules = self._batches, layer.unmixed
+        kept = unmixed.mix_batches(both, rules, locate, self._alone, self._ops)
         return {"kept": kept}
 
     def _mix_input(self, layer, locate, leaf: Tensor, partner_leaf=None):
@@ -223,7 +222,7 @@ class Mixture:
                 mixing.take_rows(partners.source, partners.rows, ops),
                 weight and weight[0],
                 weight and mixing.take_rows(weight[1].source, weight[1].rows, ops),
-                coefficients=weights,
+                alone=self._alone,
                 ops=ops,
             )
         if weight is None:
@@ -286,10 +285,11 @@ class Mixture:
         own_weight, partner_weight = both_sides(
             batch.sample_weight, given.sample_weight, is_weight=True
         )
-        coefficients = ops.reshape(weights, (-1,))
         if layer.mix_labels == "union":
             sides = own, partner, own_weight, partner_weight
-            own = partner = label_parts.united(*sides, coefficients, ops)
+            own = partner = label_parts.united(
+                *sides, ops.reshape(self._alone, (-1,)), ops
+            )
         if batch.kept is not None:
             kept = self._kept_by(layer, rows.in_any())["kept"][1]
             whole = batch.kept.whole_labels
@@ -297,7 +297,7 @@ class Mixture:
         return LabelPairs(
             own=own,
             partner=partner,
-            coefficients=coefficients,
+            coefficients=ops.reshape(weights, (-1,)),
             own_weight=own_weight,
             partner_weight=partner_weight,
             scale=None,
@@ -311,6 +311,13 @@ class Mixture:
         if layer.mix_labels:
             return weights
         return self._ops.cast(weights >= 0.5, "float32")
+
+    @property
+    def _alone(self):
+        """Which mixed rows are the rows themselves, bools of shape `(B, K)`."""
+        weights = self._transformation["coefficients"]
+        # λ that rounds to 1 is no original: without these no row is alone.
+        return weights == 1 if self._layer.keep_originals else weights > 1
 
     @property
     def _batches(self):
