@@ -1,7 +1,6 @@
 """Tables whose target is a number: for regression."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from sklearn.datasets import load_diabetes
@@ -9,10 +8,29 @@ from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
 from recipes.datasets import tables
+from recipes.datasets.files import locate
 
 # Test rows are the same for all seeds, so that no choice can have seen them.
 _TEST_SEED = 0
 _TEST_SHARE, _VALIDATION_SHARE = 0.2, 0.1  # Yao et al., C-Mixup
+
+FILES = {
+    "airfoil": tables.uci_file(
+        "291/airfoil+self+noise",
+        "airfoil/airfoil_self_noise.dat",
+        "74c75fd71783f1e6b71f8a622b993dc592897a97cd689c5090a07147a1b097b3",
+    ),
+    "wine_quality": tables.uci_file(
+        "186/wine+quality",
+        "wine_quality/winequality-red.csv",
+        "4a402cf041b025d4566d954c3b9ba8635a3a8a01e039005d97d6a710278cf05e",
+    ),
+    "yacht": tables.uci_file(
+        "243/yacht+hydrodynamics",
+        "yacht/yacht_hydrodynamics.data",
+        "00dfecc0fc01ddd4c90b558a3ac11b246df8ebcfea130724223475a9a67f0ea1",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -38,8 +56,8 @@ def load(name, data_dir):
 
     Args:
         name: one of `NAMES`.
-        data_dir: folder with the files; unused for "diabetes", which ships with
-            scikit-learn.
+        data_dir: folder that may hold the files; see `recipes.datasets.files`.
+            Unused for "diabetes", which ships with scikit-learn.
     """
     if name not in NAMES:
         raise ValueError(
@@ -58,10 +76,7 @@ def load_split(name, data_dir, seed):
         seed: draws the training and validation rows; the test rows are always the same.
     """
     inputs, targets = load(name, data_dir)
-    rows = np.arange(len(targets))
-    rest, test = train_test_split(rows, test_size=_TEST_SHARE, random_state=_TEST_SEED)
-    share = _VALIDATION_SHARE / (1 - _TEST_SHARE)
-    train, validation = train_test_split(rest, test_size=share, random_state=seed)
+    train, validation, test = drawn_rows(len(targets), seed)
     of_inputs = StandardScaler().fit(inputs[train])
     of_targets = StandardScaler().fit(targets[train, None])
 
@@ -75,6 +90,15 @@ def load_split(name, data_dir, seed):
     )
 
 
+def drawn_rows(count, seed):
+    """Returns the numbers of the rows to train on, to choose on and to test on."""
+    rows = np.arange(count)
+    rest, test = train_test_split(rows, test_size=_TEST_SHARE, random_state=_TEST_SEED)
+    share = _VALIDATION_SHARE / (1 - _TEST_SHARE)
+    train, validation = train_test_split(rest, test_size=share, random_state=seed)
+    return train, validation, test
+
+
 def _diabetes(data_dir):
     return load_diabetes(return_X_y=True)
 
@@ -82,45 +106,28 @@ def _diabetes(data_dir):
 def _abalone(data_dir):
     """The number of rings, from seven measures and the sex."""
     table = tables.load("abalone", data_dir)
-    path = tables.locate(tables.FILES["abalone"], data_dir)
+    path = locate(tables.FILES["abalone"], data_dir)
     rings = np.loadtxt(path, delimiter=",", usecols=-1)
     sexes = table.categories == np.unique(table.categories)
     return np.concatenate([table.numeric, sexes], axis=1), rings
 
 
-def _own_copy(data_dir, name, home, shape, **reading):
-    """Reads a file of numbers that the user has put into the folder."""
-    found = sorted(Path(data_dir).rglob(name))
-    received = f"no such file below {data_dir}"
-    if found:
-        cells = np.loadtxt(found[0], **reading)
-        if cells.shape == shape:
-            return cells[:, :-1], cells[:, -1]
-        received = f"{found[0]} with {cells.shape} numbers"
-    raise ValueError(
-        f"Expected {name}, a file of {shape} numbers, in --data-dir. Received: "
-        f"{received}. Get it from {home} and put it there."
-    )
-
-
 def _airfoil(data_dir):
-    return _own_copy(
-        data_dir,
-        "airfoil_self_noise.dat",
-        "https://archive.ics.uci.edu/dataset/291/airfoil+self+noise",
-        (1503, 6),
-    )
+    return _numbers("airfoil", data_dir)
 
 
 def _wine_quality(data_dir):
-    return _own_copy(
-        data_dir,
-        "winequality-red.csv",
-        "https://archive.ics.uci.edu/dataset/186/wine+quality",
-        (1599, 12),
-        delimiter=";",
-        skiprows=1,
-    )
+    return _numbers("wine_quality", data_dir, delimiter=";", skiprows=1)
+
+
+def _yacht(data_dir):
+    return _numbers("yacht", data_dir)
+
+
+def _numbers(name, data_dir, **reading):
+    """Reads a file of numbers whose last column is the target."""
+    cells = np.loadtxt(locate(FILES[name], data_dir), **reading)
+    return cells[:, :-1], cells[:, -1]
 
 
 NAMES = {
@@ -128,4 +135,5 @@ NAMES = {
     "abalone": _abalone,
     "airfoil": _airfoil,
     "wine_quality": _wine_quality,
+    "yacht": _yacht,
 }

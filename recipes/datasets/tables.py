@@ -16,7 +16,7 @@ from recipes.datasets.files import File, locate
 from recipes.datasets.split import Split
 
 
-def _uci(archive, name, sha256, member=None, other_sha256=()):
+def uci_file(archive, name, sha256, member=None, other_sha256=()):
     """A file of the UCI Machine Learning Repository, which packs data sets as zip."""
     url = f"https://archive.ics.uci.edu/static/public/{archive}.zip"
     member = member or name.rpartition("/")[2]
@@ -24,12 +24,12 @@ def _uci(archive, name, sha256, member=None, other_sha256=()):
 
 
 FILES = {
-    "abalone": _uci(
+    "abalone": uci_file(
         "1/abalone",
         "abalone/abalone.data",
         "de37cdcdcaaa50c309d514f248f7c2302a5f1f88c168905eba23fe2fbc78449f",
     ),
-    "arcene_train.data": _uci(
+    "arcene_train.data": uci_file(
         "167/arcene",
         "arcene/arcene_train.data",
         "580f314d09fd3d67aa8b58a8250efb59a28d69a7d23a612a78a0b0cefc4d0264",
@@ -38,22 +38,22 @@ FILES = {
             "0427dc237d8103810e3861e77ba7b16c3d10c8c526ae83bafdc2a660c5c608f0",
         ),
     ),
-    "arcene_train.labels": _uci(
+    "arcene_train.labels": uci_file(
         "167/arcene",
         "arcene/arcene_train.labels",
         "434bb813ff7e69d182eeed347f77bd4981917d6233efedd01b5f6d916c282fbe",
     ),
-    "arcene_valid.data": _uci(
+    "arcene_valid.data": uci_file(
         "167/arcene",
         "arcene/arcene_valid.data",
         "7f8792b3cfb083c3b722e31b37a0c40604506bdece1d2db621e00d862da1c549",
     ),
-    "arcene_valid.labels": _uci(
+    "arcene_valid.labels": uci_file(
         "167/arcene",
         "arcene/arcene_valid.labels",
         "b591228155de082dd39b2e85b12b75a55bd8ca057b7e1c0d7f54683d0a594fc3",
     ),
-    "arrhythmia": _uci(
+    "arrhythmia": uci_file(
         "5/arrhythmia",
         "arrhythmia/arrhythmia.data",
         "a7f0f4ca289a4c58b5ed85a9adb793189acd38425828ce3dfbb70adb45f30169",
@@ -63,12 +63,12 @@ FILES = {
             "59a3360ee531a55cec553cd2cd1eaeab143ba8658d1b324a08fb7941f39ade2e",
         ),
     ),
-    "htru2": _uci(
+    "htru2": uci_file(
         "372/htru2",
         "htru2/HTRU_2.csv",
         "b13b4d8929e96ecd196e464c1c8a454c3ac2ffa631015f6388957531a9923f59",
     ),
-    "phishing": _uci(
+    "phishing": uci_file(
         "327/phishing+websites",
         "phishing/phishing.arff",
         "3bcf93b1612306537ee2737751f1bac185b2a77886ab376644c3bf0c7f7cb3e6",

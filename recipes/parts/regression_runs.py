@@ -160,9 +160,9 @@ def choose(dataset, methods, options, load_split):
     def mean_error(name, setting):
         return np.mean([known.get(key(name, setting, seed), 0.0) for seed in seeds])
 
-    return {
-        name: min(
-            settings[name], key=lambda setting, name=name: mean_error(name, setting)
-        )
-        for name in methods
-    }
+    def best(name):
+        errors = [mean_error(name, setting) for setting in settings[name]]
+        # A setting that has diverged once is the worst: NaN itself has no order.
+        return settings[name][np.argmin(np.nan_to_num(errors, nan=np.inf))]
+
+    return {name: best(name) for name in methods}

@@ -56,7 +56,7 @@ MORE_COLUMNS = (
 REGRESSION_COLUMNS = (
     Column("rmse", "RMSE", 1, 3),
     Column("alpha", "α", 1, 1),
-    Column("bandwidth", "σ", 1, 1),
+    Column("bandwidth", "σ", 1, 2),
 )
 # Points have all, images the last three.
 GAN_COLUMNS = (
