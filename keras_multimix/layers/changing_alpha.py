@@ -16,14 +16,9 @@ class ChangingAlpha:
 
     def _set_alpha(self, alpha):
         """Takes the argument `alpha` of the layer, once."""
-        self.alpha = self._alpha = check_alpha(alpha)
-        self._quantiles = coefficients.quantile_table(self._alpha)
+        self.alpha = check_alpha(alpha)
         self._quantiles_variable = None
-
-    @property
-    def _is_identity(self):
-        """Whether α is 0 and stays so: each row is its own partner."""
-        return self._quantiles is None and not self._alpha_is_variable
+        self._use_alpha(None)
 
     @property
     def _alpha_is_variable(self):
@@ -56,6 +51,8 @@ class ChangingAlpha:
         alpha = self.alpha if alpha is None else check_alpha(alpha)
         self._alpha = alpha
         self._quantiles = coefficients.quantile_table(alpha)
+        # Whether α is 0 and stays so: each row is its own partner.
+        self._is_identity = self._quantiles is None and not self._alpha_is_variable
         if self._alpha_is_variable:
             self._quantiles_variable.assign(coefficients.quantiles(alpha))
 

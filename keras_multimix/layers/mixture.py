@@ -178,11 +178,12 @@ class Mixture:
             dtype = layer.compute_dtype
         return layer._mix_rows(own, partners, self._transformation, dtype, self._ops)
 
-    def _mix_label(self, layer, locate, weights, num_classes, *leaves):
+    def _mix_label(self, layer, locate, weights, num_classes, *leaves, whole=False):
         """Mixes labels.
 
         The leaves are the labels, the partners' labels if these came in a batch of
-        their own, and then the sample weights of either, if there are any.
+        their own, and then the sample weights of either, if there are any. `whole`
+        averages also what the layer cuts.
         """
         ops, half = self._ops, 1 if self._partners is None else 2
         places = label_kinds.NO_PLACES
@@ -199,23 +200,18 @@ class Mixture:
         encoded, dtype = encode(own)
         source = encoded if partners.source is own else encode(partners.source)[0]
         partners = Partners(source, partners.rows, partners.runs)
+        axes = None
+        if not whole:
+            axes = layer._axes_of_label(leaves[0], self._batch, num_classes)
+        if axes is not None:
+            arguments = layer, locate, weights, num_classes, *leaves
+            average = functools.partial(self._mix_label, *arguments, whole=True)
+            encodes = label_kinds.are_classes(leaves[0], num_classes, places)
+            if encodes and label_kinds.classes_come_first(leaves[0].shape, places):
+                axes = tuple(axis + 1 for axis in axes)
+            return self._cut_or(average, layer, encoded, partners, dtype, axes)
         weight = leaves[half:]
         weight = locate(*weight) if weight and weight[0] is not None else None
-        axes = layer._axes_of_label(leaves[0], self._batch, num_classes)
-
-        def average():
-            return self._average(layer, encoded, partners, weight, weights, dtype)
-
-        if axes is None:
-            return average()
-        encodes = label_kinds.are_classes(leaves[0], num_classes, places)
-        if encodes and label_kinds.classes_come_first(leaves[0].shape, places):
-            axes = tuple(axis + 1 for axis in axes)
-        return self._cut_or(average, layer, encoded, partners, dtype, axes)
-
-    def _average(self, layer, encoded, partners, weight, weights, dtype):
-        """Mixes labels as wholes; `weight` has the sample weights of both, if any."""
-        ops = self._ops
         if layer.mix_labels == "union":
             return mixing.union(
                 encoded,
