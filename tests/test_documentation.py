@@ -23,7 +23,6 @@ def modules():
     return ["keras_multimix", *sorted(module.name for module in found)]
 
 
-@pytest.mark.spread
 @pytest.mark.parametrize("name", modules())
 def test_docstring_examples_run(name):
     result = doctest.testmod(importlib.import_module(name))
