@@ -47,6 +47,11 @@ def repeat_rows(x, times, ops: Ops):
     return x if times == 1 else ops.repeat(x, times, axis=0)
 
 
+def for_rows(values, like, ops: Ops):
+    """Gives one value per row, `(B,)`, as many axes as `like` has."""
+    return ops.reshape(values, (-1, *(1,) * (len(like.shape) - 1)))
+
+
 def take_rows(x, rows, ops: Ops):
     """Returns the rows of `x` with the numbers `rows`, or `x` itself for None."""
     return x if rows is None else ops.take(x, rows, axis=0)
@@ -144,8 +149,7 @@ def of_either(combine, own, partner, alone, ops: Ops):
     times, dtype = alone.shape[1], dtype_of(own)
     both = ops.cast(combine(own, partner), dtype)
     both, own = (repeat_rows(x, times, ops) for x in (both, own))
-    alone = ops.reshape(alone, (-1, *(1,) * (len(own.shape) - 1)))
-    return ops.where(alone, own, both)
+    return ops.where(for_rows(ops.reshape(alone, (-1,)), own, ops), own, both)
 
 
 def union(own, partner, own_weight, partner_weight, alone, ops: Ops):

@@ -73,7 +73,7 @@ class RowWise:
         """Returns what is cut in rows that are cut, and else `average()`."""
         count = transformation["coefficients"].shape[1]
         is_cut = mixing.repeat_rows(self._is_cut(transformation, ops), count, ops)
-        return ops.where(_aligned(is_cut, cut, ops), cut, average())
+        return ops.where(mixing.for_rows(is_cut, cut, ops), cut, average())
 
     def _axes_of_label(self, *args, **kwargs):
         """Returns the axes along which a label is cut where its row is, or None."""
@@ -95,17 +95,12 @@ def merge(drawn, number, ops: Ops):
         number: The number of each row's layer, of shape `(B,)`.
         ops: The namespace of all of them.
     """
-    merged = drawn[-1]
+    merged = dict(drawn[-1])
     for layer, entries in enumerate(drawn[:-1]):
-        merged = {
-            key: ops.where(_aligned(number == layer, entry, ops), entry, merged[key])
-            for key, entry in entries.items()
-        }
+        for key, entry in entries.items():
+            own = mixing.for_rows(number == layer, entry, ops)
+            merged[key] = ops.where(own, entry, merged[key])
     return merged
-
-
-def _aligned(chosen, like, ops: Ops):
-    return ops.reshape(chosen, (-1, *(1,) * (len(like.shape) - 1)))
 
 
 def _check_alike(layers):

@@ -20,7 +20,6 @@ class Method:
         more_rows: K times the rows in each step, hence K passes over the data in
             an epoch of as many steps.
         more_epochs: K times the epochs.
-        longer: so many times the epochs, whatever K is.
         mix_at: names of the layers to mix after, one drawn for each step; none mixes
             the inputs.
         neighbors: partners among the 200 nearest rows of the training set, of "all"
@@ -36,7 +35,6 @@ class Method:
     interpolates: bool = False
     more_rows: bool = False
     more_epochs: bool = False
-    longer: int = 1
     mix_at: tuple[str, ...] = ()
     neighbors: str | None = None
     dropout: bool = False
@@ -78,7 +76,6 @@ METHODS = {
         {"keep_originals": True},
         interpolates=True,
     ),
-    "erm_2": Method("control: plain training for twice the epochs", longer=2),
     "mixup_alpha_0.1": Method("mixup at α = 0.1", "MixUp", {"alpha": 0.1}),
     "mixup_alpha_0.4": Method("mixup at α = 0.4", "MixUp", {"alpha": 0.4}),
     "mixup_alpha_1": Method("mixup at α = 1", "MixUp", {"alpha": 1.0}),
@@ -134,8 +131,7 @@ def add_options(
 
 def epochs_of(method, options):
     """Epochs in a run of a method."""
-    times = options.num_interpolations if method.more_epochs else method.longer
-    return options.epochs * times
+    return options.epochs * (options.num_interpolations if method.more_epochs else 1)
 
 
 def build_mixer(method, options, seed):

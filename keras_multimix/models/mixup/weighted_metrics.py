@@ -19,6 +19,9 @@ from keras_multimix.keras_fixes import compiled
 from keras_multimix.keras_fixes.tensors import TakeEvery, repeat_for_places
 from keras_multimix.models.mixup import pair_values
 
+# Made once: making a layer costs more than a small metric.
+_every = functools.cache(TakeEvery)
+
 
 def count_in_floats(model):
     """Makes confusion matrices count in float32, because λ is no whole number.
@@ -137,7 +140,7 @@ def _update_with_originals(metric, update_state, pairs, y_true, y_pred, weights)
     y_true, weights = keras.tree.map_structure(
         lambda x: None if x is None else x[::step], [y_true, weights]
     )
-    rows = y_true, keras.tree.map_structure(TakeEvery(step), y_pred)
+    rows = y_true, keras.tree.map_structure(_every(step), y_pred)
     if pairs.originals is True:
         return update_state(*rows, sample_weight=weights)
     before = [(each, ops.copy(each.value)) for each in metric.variables]
