@@ -1,8 +1,9 @@
 """The variance of the stochastic gradient that each way of mixing gives.
 
     python -m recipes.variance --datasets digits cifar10 --networks small_conv mlp
+    python -m recipes.variance --datasets diabetes abalone            # regressions
 
-Takes about 40 minutes on two busy CPU cores.
+The first takes about 40 minutes on two busy CPU cores, the second 5.
 
 A net is trained with mixup for a while; then the variance of the gradient at its
 weights is measured, over draws of batches, partners and coefficients. What to expect:
@@ -29,8 +30,10 @@ figure for each data set and network."""
 NUM_INTERPOLATIONS = (1, 2, 3, 5, 8, 16)
 SAMPLINGS = ("independent", "stratified", "shared")
 FRESH = "K·B fresh pairs"
-DATASETS = ("digits", "cifar10", "cifar100")
+IMAGES = ("digits", "cifar10", "cifar100")
+NUMBERS = ("diabetes", "abalone")  # with the network "mlp" and the squared error
 NETWORKS = ("small_conv", "mlp")
+BANDWIDTHS = (0.1, 0.3, 1.0)  # of near labels, in deviations of the targets
 
 
 def parse_options(arguments=None):
@@ -40,9 +43,9 @@ def parse_options(arguments=None):
     add(
         "--datasets",
         nargs="+",
-        choices=DATASETS,
+        choices=IMAGES + NUMBERS,
         default=["digits", "cifar10"],
-        help="images to train on",
+        help="what to train on",
     )
     add(
         "--networks",
@@ -68,43 +71,55 @@ def parse_options(arguments=None):
         help="training images, by default as the data need",
     )
     add("--seed", type=integer(0), default=0, help="of the split, weights and draws")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if "mlp" not in options.networks and set(options.datasets) <= set(NUMBERS):
+        parser.error(
+            f"Expected the network mlp for {', '.join(options.datasets)}. Received: "
+            f"--networks {' '.join(options.networks)}. Add mlp to them."
+        )
+    return options
 
 
 def trained(dataset, network, alpha, options):
-    """A network trained with mixup, and the rows that it was trained on."""
+    """A network trained with mixup, its rows, and their loss; None for classes."""
     import keras
 
     from keras_multimix import MixUp, MixupModel
-    from recipes.datasets import small_images
     from recipes.networks import mlp, small_conv
 
+    x, y, outputs = _rows(dataset, options)
+    of_numbers = dataset in NUMBERS
+    keras.utils.set_random_seed(options.seed)
+    build = {"small_conv": small_conv.build, "mlp": mlp.build}[network]
+    net = build(x.shape[1:], outputs)
+    model = MixupModel(net, MixUp(alpha, seed=options.seed))
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(1e-3), "mse" if of_numbers else loss)
+    if options.epochs:
+        model.fit(x, y, batch_size=32, epochs=options.epochs, verbose=0)
+    return net, x, y, "mse" if of_numbers else None
+
+
+def _rows(dataset, options):
+    """The rows to train on, their labels, and how many outputs a network needs."""
+    from recipes.datasets import numbers, small_images
+
+    if dataset in NUMBERS:
+        split = numbers.load_split(dataset, options.data_dir, options.seed)
+        return *(each[: options.train_size] for each in split.train), 1
     split = small_images.load_split(
         dataset, options.data_dir, options.seed, options.train_size
     )
-    keras.utils.set_random_seed(options.seed)
-    build = {"small_conv": small_conv.build, "mlp": mlp.build}[network]
-    net = build(split.input_shape, split.num_classes)
-    model = MixupModel(net, MixUp(alpha, seed=options.seed))
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(1e-3), loss)
-    if options.epochs:
-        model.fit(
-            split.train_inputs,
-            split.train_labels,
-            batch_size=32,
-            epochs=options.epochs,
-            verbose=0,
-        )
-    return net, split.train_inputs, split.train_labels
+    return split.train_inputs, split.train_labels, split.num_classes
 
 
-def settings(alpha, options):
+def settings(alpha, options, of_numbers=False):
     """Yields what is measured: name, K, mixer, rows of a batch, independent pairs.
 
     Names and K say where a figure stands; "pairing: …" are those of the same cost.
     """
     from keras_multimix import MixUp, MultiMix
+    from keras_multimix.pairing import SimilarLabels
 
     seed, rows = options.seed, options.pairing_rows
     for count in NUM_INTERPOLATIONS:
@@ -121,6 +136,11 @@ def settings(alpha, options):
         halved = MultiMix(alpha, 2, pairing=pairing, keep_batch_size=True, seed=seed)
         name = f"pairing: {pairing}, K = 2, keep_batch_size"
         yield name, 2, halved, rows, False
+    kept = MultiMix(alpha, 2, keep_originals=True, keep_batch_size=True, seed=seed)
+    yield "pairing: shuffle, originals kept, K = 2", 2, kept, rows, False
+    for bandwidth in BANDWIDTHS if of_numbers else ():
+        near = MixUp(alpha, pairing=SimilarLabels(bandwidth), seed=seed)
+        yield f"pairing: near labels, σ = {bandwidth:g}", 1, near, rows, False
     yield "pairing: a second batch", 1, MixUp(alpha, seed=seed), rows, True
 
 
@@ -128,9 +148,10 @@ def measure(dataset, network, alpha, options, progress):
     """The records of one network on one data set."""
     from keras_multimix.evaluation import gradient_variance
 
-    net, x, y = trained(dataset, network, alpha, options)
+    net, x, y, loss = trained(dataset, network, alpha, options)
     records = []
-    for name, count, mixer, batch_size, independent in settings(alpha, options):
+    measured = settings(alpha, options, dataset in NUMBERS)
+    for name, count, mixer, batch_size, independent in measured:
         found = gradient_variance(
             net,
             mixer,
@@ -139,6 +160,7 @@ def measure(dataset, network, alpha, options, progress):
             batch_size,
             options.num_draws,
             options.seed,
+            loss=loss,
             independent_pairs=independent,
             verbose=False,
         )
@@ -174,8 +196,9 @@ def main(arguments=None):
         for dataset in options.datasets
         for network in options.networks
         for alpha in options.alphas
+        if network == "mlp" or dataset not in NUMBERS
     ]
-    total = len(cases) * len(list(settings(1.0, options)))
+    total = sum(len(list(settings(1.0, options, d in NUMBERS))) for d, *_ in cases)
     records, files = [], [options.output / "results.json"]
     with tqdm(total=total, unit="figure", mininterval=0.5) as progress:
         for case in cases:

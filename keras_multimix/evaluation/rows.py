@@ -68,6 +68,32 @@ def check_labels(y: Structure, num_rows, num_classes: int):
     return y.reshape(num_rows).astype("int64")
 
 
+def check_numbers(y: Structure, num_rows):
+    """Returns labels that are numbers as a NumPy array of floats.
+
+    Args:
+        y: One array of shape `(N, ...)`.
+        num_rows: N.
+
+    Raises:
+        ValueError: If they are no floats, not finite, or not of N rows.
+    """
+    y = np.asarray(ops.convert_to_numpy(y) if hasattr(y, "shape") else y)
+    if y.dtype.kind != "f" or y.shape[:1] != (num_rows,) or not np.isfinite(y).all():
+        raise invalid(
+            "argument `y`",
+            expected=f"finite floats of shape ({num_rows}, ...), one label for each row",
+            received=f"{'NaN or infinity, ' if _not_finite(y) else ''}dtype {y.dtype}, "
+            f"shape {y.shape}",
+            fix="pass `y.astype('float32')`, the classes of a loss one-hot",
+        )
+    return y
+
+
+def _not_finite(y):
+    return y.dtype.kind == "f" and not np.isfinite(y).all()
+
+
 def in_batches(function, arrays, batch_size: int, verbose: bool = False):
     """Maps a function over arrays, `batch_size` rows at a time.
 

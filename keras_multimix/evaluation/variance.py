@@ -6,7 +6,7 @@ from keras import ops
 
 from keras_multimix.annotations import Structure
 from keras_multimix.arguments import check_count, check_flag, invalid, resolve_seed
-from keras_multimix.evaluation import gradients, rows
+from keras_multimix.evaluation import endings, gradients, rows
 from keras_multimix.evaluation.logits import Logits, check_gradient
 from keras_multimix.layers.pair_mixing_layer import PairMixingLayer
 
@@ -20,13 +20,14 @@ def gradient_variance(
     num_draws: int,
     seed: int | None = None,
     *,
+    loss=None,
     independent_pairs: bool = False,
     verbose: bool = True,
 ):
     """Returns the variance of the gradient over draws of pairs and of coefficients.
 
-    The gradient g is that of a mixed batch's mean cross-entropy with respect to all
-    trainable weights; its variance is the trace of its covariance, E‖g − E g‖². Each
+    The gradient g is that of a mixed batch's mean loss with respect to all trainable
+    weights; its variance is the trace of its covariance, E‖g − E g‖². Each
     draw takes a batch of different rows, their partners, and twice coefficients for
     these pairs p, which splits the variance by its causes: that of the pairs,
     Var E[g | p], and that of the coefficients, E Var[g | p]. The model is called
@@ -34,14 +35,19 @@ def gradient_variance(
     two mean gradients are all that is kept.
 
     Args:
-        model: A `keras.Model` of one input that gives scores `(N, C)`.
+        model: A `keras.Model` of one input and one output, which are scores `(N, C)` if
+            no `loss` is given.
         mixer: A `MixUp`, `MultiMix` or `CutMix` layer. It draws from its own seed; its
             count of calls does not move.
         x: The inputs, floats of shape `(N, ...)`.
-        y: Their labels: class indices `(N,)` or `(N, 1)`, or one-hot `(N, C)`.
+        y: Their labels: class indices `(N,)` or `(N, 1)`, or one-hot `(N, C)`. With a
+            `loss`, floats of shape `(N, ...)` as that loss wants them.
         batch_size: B, rows of a batch before mixing.
         num_draws: How many draws, 2 or more; standard errors fall with its root.
         seed: An integer for the batches, the same on every backend; None draws one.
+        loss: None for the cross-entropy of a classifier. For a regression a
+            `keras.losses.Loss`, a name or a function as `model.compile` takes it, for
+            instance `"mse"`.
         independent_pairs: True draws the partners as another batch of other rows,
             instead of by the mixer's pairing.
         verbose: True shows a progress bar.
@@ -52,8 +58,9 @@ def gradient_variance(
         standard errors.
 
     Raises:
-        ValueError: For arguments out of range, a data set smaller than the batch, and a
-            model whose output is no class scores or is NaN.
+        ValueError: For arguments out of range, a data set smaller than the batch, a
+            model whose output is no class scores or is NaN, and, with a `loss`, labels
+            that are no floats.
 
     References:
         The law of total variance; its use for K interpolations: Shen et al., "Mixup
@@ -90,15 +97,12 @@ def gradient_variance(
             received=f"{len(x)} rows",
             fix="pass more rows or a smaller `batch_size`",
         )
-    logits = Logits(model, x[:batch_size])
-    y = rows.check_labels(y, len(x), logits.num_classes)
-    targets = np.eye(logits.num_classes, dtype="float32")[y]
+    if loss is None:
+        model, targets, objective = _of_classes(model, x[:batch_size], y, len(x))
+    else:
+        model, targets, objective = _of_numbers(model, loss, y, len(x))
     rng = np.random.default_rng(resolve_seed(seed))
-
-    def objective(mixed, target):
-        return ops.mean(logits.cross_entropy(mixed, target))
-
-    gradient = gradients.weight_gradient(logits.model, objective)
+    gradient = gradients.weight_gradient(model, objective)
 
     def gradient_of(own, partner, step):
         batch, others = ((x[each], targets[each]) for each in (own, partner))
@@ -121,6 +125,30 @@ def gradient_variance(
         spread.add(*(gradient_of(own, partner, 2 * draw + i) for i in range(2)))
         progress.add(1)
     return spread.result()
+
+
+def _of_classes(model, x, y, num_rows):
+    """Returns the model, the labels one-hot, and the mean cross-entropy of a batch."""
+    logits = Logits(model, x)
+    y = rows.check_labels(y, num_rows, logits.num_classes)
+    targets = np.eye(logits.num_classes, dtype="float32")[y]
+    return logits.model, targets, lambda x, y: ops.mean(logits.cross_entropy(x, y))
+
+
+def _of_numbers(model, loss, y, num_rows):
+    """Returns the model, the labels, and the mean of any loss of a batch."""
+    model = endings.plain_model(model)
+    loss = keras.losses.get(loss)
+
+    def objective(x, y):
+        found = model(x, training=False)
+        # One number a row may come with or without an axis of its own. A function of
+        # one's own would broadcast (N,) against (N, 1) to (N, N).
+        if found.shape[-1] == 1 and len(found.shape) == len(y.shape) + 1:
+            y = y[..., None]
+        return ops.mean(loss(y, found))
+
+    return model, rows.check_numbers(y, num_rows), objective
 
 
 class _Spread:

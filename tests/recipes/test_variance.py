@@ -21,7 +21,7 @@ def test_a_small_run_writes_its_files(tmp_path, capsys):
     records = run(tmp_path)
     assert json.loads((tmp_path / "results.json").read_text()) == records
     counts = len(variance.NUM_INTERPOLATIONS)
-    assert len(records) == counts * 4 + 7
+    assert len(records) == counts * 4 + 8
     for record in records:
         assert record["metrics"]["total"] > 0 and record["metrics"]["total_error"] > 0
     fresh = [r["batch_size"] for r in records if r["method"] == variance.FRESH]
@@ -30,6 +30,21 @@ def test_a_small_run_writes_its_files(tmp_path, capsys):
     printed = capsys.readouterr().out
     for text in ("stratified", "fresh pairs", "mirror", "relative to shuffle"):
         assert text in printed
+
+
+@pytest.mark.spread
+def test_a_regression_has_near_labels(tmp_path, capsys):
+    records = run(tmp_path, "--datasets", "diabetes", "--networks", *variance.NETWORKS)
+    near = [r["method"] for r in records if "near labels" in r["method"]]
+    assert near == [f"pairing: near labels, σ = {s}" for s in ("0.1", "0.3", "1")]
+    assert {r["network"] for r in records} == {"mlp"}  # no images, no convolutions
+    assert "originals kept" in capsys.readouterr().out
+
+
+def test_a_regression_needs_the_network_for_it(capsys):
+    with pytest.raises(SystemExit):
+        variance.parse_options(["--datasets", "diabetes", "--networks", "small_conv"])
+    assert "Add mlp to them" in capsys.readouterr().err
 
 
 def test_the_law_and_the_curves():
