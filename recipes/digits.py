@@ -62,8 +62,8 @@ def train(run, options, on_epoch_end):
     from recipes.shared.optimizers import adam_cosine
     from recipes.shared.training import train_classifier
 
-    rows = options.train_size + options.validation_size  # these are held out later
-    split = digits.load_split(rows, run.seed)
+    # Those that are held out later come on top.
+    split = digits.load_split(options.train_size + _held_out(options), run.seed)
     keras.utils.set_random_seed(run.seed)
     return train_classifier(
         small_conv.build(split.input_shape, split.num_classes),
@@ -76,6 +76,12 @@ def train(run, options, on_epoch_end):
     )
 
 
+def _held_out(options):
+    """How many images the validation has; a share is one of all but the tests."""
+    size = options.validation_size
+    return size if size >= 1 else round(size * options.train_size / (1 - size))
+
+
 def main(arguments=None):
     """The command; returns the records in results.json."""
     options = parse_options(arguments)
@@ -85,7 +91,7 @@ def main(arguments=None):
 
     print(
         f"Digits on {options.backend}: {options.train_size} images to train, "
-        f"{options.validation_size} to find a temperature on, the rest of "
+        f"{_held_out(options)} to find a temperature on, the rest of "
         f"{digits.NUM_IMAGES} to test; {options.epochs} epochs, "
         f"batch {options.batch_size}, α = {options.alpha:g}, "
         f"K = {options.num_interpolations}."

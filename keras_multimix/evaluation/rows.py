@@ -82,7 +82,7 @@ def check_numbers(y: Structure, num_rows):
     if y.dtype.kind != "f" or y.shape[:1] != (num_rows,) or not np.isfinite(y).all():
         raise invalid(
             "argument `y`",
-            expected=f"finite floats of shape ({num_rows}, ...), one label for each row",
+            expected=f"finite floats of shape ({num_rows}, ...), a label for each row",
             received=f"{'NaN or infinity, ' if _not_finite(y) else ''}dtype {y.dtype}, "
             f"shape {y.shape}",
             fix="pass `y.astype('float32')`, the classes of a loss one-hot",

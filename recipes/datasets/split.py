@@ -44,36 +44,48 @@ def some_rows(inputs, labels, size, seed):
     )[::2]
 
 
+def stratified_rows(labels, size, seed):
+    """Draws the numbers of rows for the one part and of rows for the other.
+
+    Args:
+        labels: (N,) classes from 0.
+        size: how many rows, or which share of them, the other part has. It is
+            stratified by class; the only row of a class goes to the one part.
+        seed: the same seed gives the same rows.
+    """
+    alone = np.bincount(labels)[labels] < 2
+    rows = np.arange(len(labels))
+    one, other = train_test_split(
+        rows[~alone], test_size=size, stratify=labels[~alone], random_state=seed
+    )
+    return np.concatenate([one, rows[alone]]), other
+
+
 def hold_out(split, size, seed):
-    """Returns a `Split` with `size` training rows for validation, stratified by class.
+    """Returns a `Split` with training rows held out for validation.
 
     Args:
         split: the `Split`.
-        size: how many rows; 0 gives the split itself.
+        size: how many rows, or below 1 which share of them, stratified by class; 0
+            gives the split itself.
         seed: the same seed gives the same rows.
     """
     if not size:
         return split
-    if not split.num_classes <= size <= len(split.train_labels) - split.num_classes:
+    num_rows = len(split.train_labels)
+    size = round(size * num_rows) if size < 1 else size
+    if not split.num_classes <= size <= num_rows - split.num_classes:
         raise ValueError(
             "Invalid value received for argument `validation_size`. Expected at least "
             "one row of each class to validate on, and one to train on: an integer "
-            f"from {split.num_classes} to "
-            f"{len(split.train_labels) - split.num_classes}. Received: {size}. Pass a "
-            "tenth of the training rows, or 0 to hold out none."
+            f"from {split.num_classes} to {num_rows - split.num_classes}. Received: "
+            f"{size}. Pass a tenth of the training rows, or 0 to hold out none."
         )
-    parts = train_test_split(
-        split.train_inputs,
-        split.train_labels,
-        test_size=size,
-        stratify=split.train_labels,
-        random_state=seed,
-    )
-    train_inputs, inputs, train_labels, labels = parts
+    train, validation = stratified_rows(split.train_labels, size, seed)
     return replace(
         split,
-        train_inputs=train_inputs,
-        train_labels=train_labels,
-        validation_inputs=inputs,
-        validation_labels=labels,
+        train_inputs=split.train_inputs[train],
+        train_labels=split.train_labels[train],
+        validation_inputs=split.train_inputs[validation],
+        validation_labels=split.train_labels[validation],
     )

@@ -7,13 +7,12 @@ from scipy.io import arff
 from sklearn import datasets
 from sklearn.compose import make_column_transformer
 from sklearn.impute import SimpleImputer
-from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from recipes.datasets import tfds
 from recipes.datasets.files import File, locate
-from recipes.datasets.split import Split
+from recipes.datasets.split import Split, stratified_rows
 
 
 def uci_file(archive, name, sha256, member=None, other_sha256=()):
@@ -141,21 +140,12 @@ def load_split(name, data_dir, seed, test_size=1 / 3, tensorflow_datasets=False)
         tensorflow_datasets: as for `load`.
     """
     table = load(name, data_dir, tensorflow_datasets)
-    train, test = table.given_split or _drawn_rows(table.labels, seed, test_size)
+    train, test = table.given_split or stratified_rows(table.labels, test_size, seed)
     train_inputs, test_inputs = _prepared(table, train, test)
     labels = table.labels.astype("int32")
     return Split(
         train_inputs, labels[train], test_inputs, labels[test], table.num_classes
     )
-
-
-def _drawn_rows(labels, seed, test_size):
-    alone = np.bincount(labels)[labels] < 2
-    rows = np.arange(len(labels))
-    train, test = train_test_split(
-        rows[~alone], test_size=test_size, stratify=labels[~alone], random_state=seed
-    )
-    return np.concatenate([train, rows[alone]]), test
 
 
 def _prepared(table, train, test):

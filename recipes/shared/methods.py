@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from recipes.shared.options import integer_from, number_from
+from recipes.shared.options import integer_from, number_from, rows_or_share
 
 
 @dataclass(frozen=True)
@@ -109,9 +109,9 @@ def add_options(
     add, number = parser.add_argument, number_from
     add(
         "--validation-size",
-        type=integer_from(0),
+        type=rows_or_share,
         default=validation_size,
-        help="training rows held out, on which a temperature is found",
+        help="training rows held out, or below 1 their share, for a temperature",
     )
     add("--batch-size", type=integer_from(2), default=batch_size, help="rows in a step")
     add("--alpha", type=number(0), default=alpha, help="λ ~ Beta(α, α)")

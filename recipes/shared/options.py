@@ -43,6 +43,17 @@ def number_from(lowest):
     return parse
 
 
+def rows_or_share(text):
+    """An argparse type: 0, a number of rows, or a share of all rows below 1."""
+    value = number_from(0)(text)
+    if value >= 1 and value != int(value):
+        raise argparse.ArgumentTypeError(
+            "Expected a number of rows, or a share of them below 1. Received: "
+            f"{text}. Use, for example, 100 or 0.2."
+        )
+    return value if 0 < value < 1 else int(value)
+
+
 def one_of(names):
     """An argparse type: one of `names`."""
 

@@ -100,7 +100,9 @@ def test_the_variance_of_a_regression(loss, shape, pairing):
     def make():
         return MixUp(1.0, pairing=pairing, seed=2)
 
-    got = gradient_variance(model, make(), X, numbers, 4, 10, 5, loss=loss, verbose=False)
+    got = gradient_variance(
+        model, make(), X, numbers, 4, 10, 5, loss=loss, verbose=False
+    )
     found = draws(model, make(), 4, 10, 5, False, numbers)
     total = found.var(axis=0, ddof=1).sum(axis=-1).mean()
     coefficients = ((found[:, 0] - found[:, 1]) ** 2).sum(axis=-1) / 2

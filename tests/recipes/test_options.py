@@ -73,6 +73,13 @@ def test_numbers_must_be_finite_and_not_below_the_lowest(text):
         options.number_from(0)(text)
 
 
+def test_rows_or_their_share():
+    assert [options.rows_or_share(t) for t in ("0", "100", "0.2")] == [0, 100, 0.2]
+    assert isinstance(options.rows_or_share("100"), int)
+    with pytest.raises(Exception, match="Expected a number of rows.*Received: 1.5"):
+        options.rows_or_share("1.5")
+
+
 def test_help_describes_methods_and_presets():
     text = make_parser(PRESETS).format_help()
     for line in ("plain", "mixed", "minutes", "days", "default: 7"):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from recipes.datasets import tables
+from recipes.datasets.split import stratified_rows
 from recipes.datasets.tables import Table
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
@@ -143,7 +144,7 @@ def mixed(rng):
 
 def rows_of(labels, seed):
     """Which rows train and which test."""
-    return tables._drawn_rows(labels, seed, 1 / 3)
+    return stratified_rows(labels, 1 / 3, seed)
 
 
 def test_inputs_equal_a_plain_computation(mixed, use):

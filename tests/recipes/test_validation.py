@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from recipes.datasets import digits
-from recipes.datasets.split import hold_out
+from recipes.datasets.split import Split, hold_out
 from recipes.shared.measures import measure
 from recipes.shared.temperature import scaled_measures
 
@@ -25,6 +25,19 @@ def test_held_out_rows_come_from_the_training_rows_alone():
     again = hold_out(split, 100, seed=0)
     np.testing.assert_array_equal(held.validation_inputs, again.validation_inputs)
     assert hold_out(split, 0, seed=0) is split
+    share = hold_out(split, 0.25, seed=0)
+    np.testing.assert_array_equal(share.validation_inputs, held.validation_inputs)
+
+
+def test_the_only_row_of_a_class_is_trained_on():
+    labels = np.array([0] * 8 + [1] * 8 + [2], "int32")
+    inputs = np.arange(17, dtype="float32")[:, None]
+    held = hold_out(Split(inputs, labels, inputs, labels, 3), 4, seed=0)
+    np.testing.assert_array_equal(np.bincount(held.validation_labels), [2, 2])
+    assert 16 in held.train_inputs and len(held.train_labels) == 13
+    np.testing.assert_array_equal(
+        labels[held.train_inputs[:, 0].astype(int)], held.train_labels
+    )
 
 
 @pytest.mark.parametrize("size", [9, 391])
