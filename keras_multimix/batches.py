@@ -19,11 +19,24 @@ _WEIGHT_KEYS = ("sample_weights", "sample_weight")
 _BOX_KEYS = ("bounding_boxes", "bounding_box", "boxes")
 
 _KINDS = {"int": (8, 16, 32, 64), "uint": (8, 16, 32, 64), "float": (16, 32, 64)}
-_NUMPY_NAMES = {
-    np.dtype(f"{kind}{bits}"): f"{kind}{bits}"
-    for kind, sizes in _KINDS.items()
-    for bits in sizes
-} | {np.dtype("bool"): "bool"}
+_NUMBERS = ["bool", *(f"{kind}{n}" for kind, sizes in _KINDS.items() for n in sizes)]
+
+
+def _names():
+    """A dict of the dtypes that are common here, and their names."""
+    names = {np.dtype(name): name for name in _NUMBERS}
+    if keras.backend.backend() == "torch":
+        import torch
+
+        names |= {
+            getattr(torch, name): name
+            for name in (*_NUMBERS, "bfloat16")
+            if hasattr(torch, name)
+        }
+    return names
+
+
+_NAMES = _names()
 
 FORMS = "(x, y), (x, y, sample_weight), or a dict such as {'images': …, 'labels': …}"
 
@@ -182,8 +195,8 @@ def dtype_of(leaf: Tensor):
     """Returns a leaf's dtype as a string such as "float32"."""
     dtype = leaf.dtype
     # Standardising a name takes longer than looking it up, and every call asks often.
-    if isinstance(dtype, np.dtype) and dtype in _NUMPY_NAMES:
-        return _NUMPY_NAMES[dtype]
+    if not isinstance(dtype, str) and dtype in _NAMES:
+        return _NAMES[dtype]
     name = str(dtype)
     if name.startswith("torch."):
         return name.removeprefix("torch.")
@@ -259,7 +272,7 @@ _ID_DTYPES = ("int32", "int64", "uint32", "uint64")
 def _is_plain(leaf: Tensor):
     """Whether a glance tells that a leaf can be mixed, as with nearly all of them."""
     if type(leaf) is np.ndarray:
-        return leaf.dtype in _NUMPY_NAMES and leaf.ndim > 0
+        return leaf.dtype in _NAMES and leaf.ndim > 0
     if keras.backend.backend() != "torch":
         return False
     import torch

@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 from keras_multimix.annotations import Ops, Tensor
 from keras_multimix.batches import dtype_of, is_integer, leaves_of, same_shape
 from keras_multimix.labels import at_least_float32
-from keras_multimix.namespaces import numpy_ops
 
 
 class Places(NamedTuple):
@@ -89,23 +88,17 @@ def encode(leaf: Tensor, num_classes, ops: Ops, places=NO_PLACES, smoothing=0.0)
         sizes = list(ops.shape(leaf))
         del sizes[single]
         leaf = ops.reshape(leaf, tuple(sizes))
-    indices = ops.cast(leaf, "int32")
-    if ops is not numpy_ops:  # an array has been checked
-        # PyTorch refuses an index that is too large, with an error of its own.
-        known = indices < num_classes
-        if "float" in dtype_of(leaf):
-            known &= ops.equal(ops.cast(indices, dtype_of(leaf)), leaf)
-        indices = ops.where(known, indices, -1)
-    first = classes_come_first(leaf.shape, places)
-    if first:
-        along = (1, num_classes, *(1,) * (len(leaf.shape) - 1))
-        each = ops.reshape(ops.arange(num_classes, dtype="int32"), along)
-        scores = ops.cast(ops.equal(indices[:, None], each), "float32")
-    else:
-        scores = ops.one_hot(indices, num_classes)
+    # A number equals its own class alone; what is no class equals none.
+    dtype = "float32" if "float" in dtype_of(leaf) else "int32"
+    axis = 1 if classes_come_first(leaf.shape, places) else len(leaf.shape)
+    classes = ops.cast(ops.arange(num_classes, dtype="int32"), dtype)
+    classes = ops.reshape(classes, (-1, *(1,) * (len(leaf.shape) - axis)))
+    index = ops.cast(leaf, dtype)
+    index = index[:, None] if axis == 1 else index[..., None]
+    scores = ops.cast(ops.equal(index, classes), "float32")
     if smoothing:
-        known = ops.cast(indices >= 0, "float32")
-        known = known[:, None] if first else known[..., None]
+        known = ops.sum(scores, axis=axis)
+        known = known[:, None] if axis == 1 else known[..., None]
         scores = scores * (1.0 - smoothing) + known * (smoothing / num_classes)
     return scores, "float32"
 

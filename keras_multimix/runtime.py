@@ -1,7 +1,7 @@
 """Questions about what is running: a graph, a compiler, a worker, a replica.
 
-No answer here imports a framework: one that has not been imported builds no graph, has
-no workers and no replicas.
+No answer here imports a framework but the running backend: one that has not been
+imported builds no graph, has no workers and no replicas.
 """
 
 import functools
@@ -12,6 +12,23 @@ import sys
 import keras
 
 
+def _nothing_compiles():
+    return False
+
+
+def _ask_torch():
+    # Every call asks often, and so asks PyTorch without a way round.
+    import torch
+
+    return torch.compiler.is_compiling
+
+
+# Whether PyTorch's compiler is tracing, a function without arguments.
+torch_is_compiling = (
+    _ask_torch() if keras.backend.backend() == "torch" else _nothing_compiles
+)
+
+
 def imported_tensorflow():
     """Returns TensorFlow if it has been imported and can matter here, else None."""
     if torch_is_compiling():
@@ -19,15 +36,6 @@ def imported_tensorflow():
     tf = sys.modules.get("tensorflow")
     # While another thread is importing it, its last names are not there yet.
     return tf if hasattr(tf, "is_tensor") and hasattr(tf, "autograph") else None
-
-
-def torch_is_compiling():
-    """Whether PyTorch's compiler is tracing."""
-    if keras.backend.backend() != "torch":
-        return False
-    import torch
-
-    return torch.compiler.is_compiling()
 
 
 def in_tensorflow_graph():

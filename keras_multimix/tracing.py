@@ -5,6 +5,7 @@ NumPy, which costs less than dispatching a hundred small operations, and inside 
 compiled function they are part of its graph.
 """
 
+import functools
 import sys
 
 import keras
@@ -28,10 +29,12 @@ def to_numpy_or_none(x):
         x = x.value
     backend = keras.backend.backend()
     if backend == "torch" and hasattr(x, "is_meta"):
+        import torch
+
         if x.is_meta or runtime.torch_is_compiling():
             return None
         # NumPy has no bfloat16, and PyTorch knows of no package that adds it.
-        x = x.float() if str(x.dtype) == "torch.bfloat16" else x
+        x = x.float() if x.dtype == torch.bfloat16 else x
         return np.array(x.detach().cpu().numpy())
     if backend == "jax":
         import jax
@@ -44,28 +47,62 @@ def to_numpy_or_none(x):
         import tensorflow as tf
 
         # In a graph, an eager tensor or a variable is read when the graph runs.
-        return np.array(x.numpy()) if tf.executing_eagerly() else None
+        if not tf.executing_eagerly():
+            return None
+        if isinstance(x, tf.Variable) and not _on_replicas(x):
+            # A variable's own `numpy` takes twice as long.
+            x = tf.raw_ops.ReadVariableOp(resource=x.handle, dtype=x.dtype)
+        return np.array(x.numpy())
     return None
 
 
-def assign_on_host(variable, array):
-    """Assigns a NumPy array to a variable, outside of everything that is traced.
+def add_on_host(variable, array):
+    """Adds a NumPy array to a variable, and returns what it was before, an array.
 
     `keras.Variable.assign` does the same with checks that take longer than a draw.
 
     Args:
         variable: A `keras.Variable` that does not require gradients.
-        array: Its new value, of its shape and dtype.
+        array: What to add, of its shape and dtype.
+
+    Returns:
+        None, and nothing is added, while the variable is traced.
     """
+    value = variable.value
+    before = to_numpy_or_none(value)
+    if before is None:
+        return None
     backend = keras.backend.backend()
     if backend == "jax" or runtime.in_stateless_scope():
-        variable.assign(array)
+        variable.assign(before + array)
     elif backend == "torch":
         import torch
 
-        variable.value.copy_(torch.from_numpy(array))
+        value.copy_(torch.from_numpy(before + array))
     else:
-        variable.value.assign(array)
+        import tensorflow as tf
+
+        added = _eager_constant(*array.tolist())
+        if not _on_replicas(value):
+            tf.raw_ops.AssignAddVariableOp(resource=value.handle, value=added)
+        else:
+            value.assign_add(added, read_value=False)
+    return before
+
+
+def _on_replicas(variable):
+    """Whether a variable of TensorFlow is one of several, one on each replica."""
+    import tensorflow as tf
+
+    return isinstance(variable, tf.distribute.DistributedValues)
+
+
+@functools.cache
+def _eager_constant(*values):
+    import tensorflow as tf
+
+    with tf.init_scope(), tf.device("CPU"):
+        return tf.constant(values, "int32")
 
 
 def to_numpy_if_on_host(x):

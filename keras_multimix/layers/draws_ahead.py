@@ -23,13 +23,13 @@ class _Block(NamedTuple):
         key: All that they depend on but the step.
         first: The first step.
         num_steps: How many there are.
-        drawn: A dict of arrays; axis 0 of each counts the steps.
+        drawn: A dict of arrays for each step.
     """
 
     key: Any
     first: int
     num_steps: int
-    drawn: dict
+    drawn: list
 
 
 class DrawsAhead:
@@ -41,7 +41,7 @@ class DrawsAhead:
     """
 
     def __init__(self):
-        self._block = _Block(None, 0, 0, {})
+        self._block = _Block(None, 0, 0, [])
         self.kernels = {}  # what TensorFlow has compiled, by what it computes
 
     def __reduce__(self):
@@ -74,8 +74,11 @@ class DrawsAhead:
                 _LAST_STEP - step + 1,
             )
             steps = np.arange(step, step + count, dtype="int64").astype("int32")
-            block = _Block(key, step, count, sample((*state[:2], steps)))
+            together = sample((*state[:2], steps))
+            each = zip(*together.values(), strict=True)
+            drawn = [dict(zip(together, values, strict=True)) for values in each]
+            block = _Block(key, step, count, drawn)
             offset = 0
             if count * num_words <= _MOST_WORDS:
                 self._block = block
-        return {name: values[offset] for name, values in block.drawn.items()}
+        return dict(block.drawn[offset])

@@ -50,7 +50,8 @@ def state_at(variable, step: Any):
     elif runtime.in_tf_data_or_foreign_graph():
         state = _count_in_pipeline(variable)
     else:
-        state = _count_on_host(variable)
+        # PyTorch's compiler stops at locks.
+        state = None if runtime.torch_is_compiling() else _count_on_host(variable)
         if state is None:
             state = _count_in_trace(variable)
     return state if replica is None else _with_replica(state, replica)
@@ -106,7 +107,7 @@ def take_back(variable, state: State):
     with _COUNTING:
         now = tracing.to_numpy_or_none(variable)
         if now is not None and now[2] == (state + _ONE_CALL)[2]:
-            tracing.assign_on_host(variable, now - _ONE_CALL)
+            tracing.add_on_host(variable, -_ONE_CALL)
 
 
 @contextlib.contextmanager
@@ -188,7 +189,5 @@ def _count_in_trace(variable):
 def _count_on_host(variable):
     """Returns the state and counts, or returns None while it is traced."""
     with _COUNTING:
-        state = tracing.to_numpy_or_none(variable)
-        if state is not None:
-            tracing.assign_on_host(variable, state + _ONE_CALL)
+        state = tracing.add_on_host(variable, _ONE_CALL)
     return state
