@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import functools
+import time
 
 from recipes.parts.image_options import SCHEDULES
 from recipes.shared import precision
@@ -131,9 +132,12 @@ def train(run, options, on_epoch_end, recipe):
     """
     from recipes.parts import robustness
 
+    start = time.process_time()
     split, labels = recipe.load_data(options, run.seed)
     network, measured = recipe.fit(split, labels, run, options, on_epoch_end)
     metrics = measured["metrics"]
+    # What training cost, on all cores together: a busy machine does not change it.
+    metrics["cpu_seconds"] = round(time.process_time() - start, 1)
     metrics |= robustness.train_errors(network, split, labels, bool(options.corrupt))
     if not options.no_profile:
         measured["profile"] = robustness.profile(network, split, run.seed)
