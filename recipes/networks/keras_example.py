@@ -9,7 +9,8 @@ def build(input_shape, num_classes):
     Of Sayak Paul, "MixUp augmentation for image classification", keras.io, whose last
     layer ends in a softmax.
 
-    For 28 × 28 × 1 images and 10 classes: 18 762 parameters.
+    For 28 × 28 × 1 images and 10 classes: 18 762 parameters to train,
+    1 054 976 multiply-adds an image.
 
     Args:
         input_shape: (height, width, channels) of an image, from 16 × 16 pixels on.

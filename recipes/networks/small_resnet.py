@@ -14,8 +14,8 @@ def build(input_shape, num_classes, width=16, dropout=0.0):
     The blocks are those of `preact_resnet`. It is made to fit all of Fashion-MNIST
     without an error in little time, not for the fewest test errors.
 
-    For 28 × 28 × 1 images and 10 classes: 310 442 parameters to train,
-    1 655 488 multiply-adds an image.
+    For 28 × 28 × 1 images and 10 classes: 308 346 parameters to train,
+    1 644 096 multiply-adds an image.
 
     Args:
         input_shape: (height, width, channels) of an image.

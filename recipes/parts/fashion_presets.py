@@ -36,7 +36,7 @@ PRESETS = {
             "methods": [
                 "erm",
                 "mixup_alpha_0.2",
-                "mixup",
+                "mixup_alpha_1",
                 "multimix",
                 "regmixup",
                 "cutmix",

@@ -43,6 +43,12 @@ def add_image_options(parser, *, width, padding):
         help="of attacks, out of 255; one or several",
     )
     add("--attack-size", type=integer(1), help="images attacked; all by default")
+    add(
+        "--corruptions",
+        action="store_true",
+        default=None,
+        help="measure on noisy, blurred, foggy, pale, coarse and JPEG test images too",
+    )
     add("--width", type=integer(1), default=width, help="of the network's first stage")
     add("--padding", type=integer(0), default=padding, help="around random crops")
     add("--train-size", type=integer(20), help="training images; all by default")

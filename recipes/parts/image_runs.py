@@ -142,6 +142,10 @@ def train(run, options, on_epoch_end, recipe):
     if not options.no_profile:
         measured["profile"] = robustness.profile(network, split, run.seed)
         metrics |= robustness.profile_means(measured["profile"])
+    if options.corruptions:
+        found = robustness.corruption_measures(network, split)
+        measured["corruptions"] = found
+        metrics |= robustness.corruption_means(found)
     if options.attack:
 
         def train_source():
@@ -165,7 +169,7 @@ def report_and_draw(records, options):
         CORRUPT_COLUMNS,
         LAST_COLUMNS,
         MORE_COLUMNS,
-        known_columns,
+        with_parts,
     )
     from recipes.shared.experiment import setting_of
     from recipes.shared.report import print_report
@@ -180,7 +184,7 @@ def report_and_draw(records, options):
         title,
         options.output,
         columns=CORRUPT_COLUMNS if options.corrupt else LAST_COLUMNS,
-        more_columns=known_columns(records, MORE_COLUMNS),
+        more_columns=with_parts(records, MORE_COLUMNS),
         reference="erm",
         by_rank=getattr(options, "ablation", False),
     )

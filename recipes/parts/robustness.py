@@ -6,10 +6,12 @@ import numpy as np
 
 from keras_multimix.evaluation import (
     adversarial_error,
+    corruption_errors,
     fgsm,
     interpolation_profile,
     iterative_fgsm,
 )
+from recipes.datasets.corruptions import KINDS, Corruptions
 from recipes.datasets.split import some_rows
 from recipes.shared.curves import predict
 from recipes.shared.measures import error_rate
@@ -19,6 +21,7 @@ OTHER_SEED = 1000  # far from the seeds of the runs: the source is another netwo
 # The iterative one takes ten steps, as in the mixup paper.
 _ATTACKS = {"fgsm": fgsm, "ifgsm": partial(iterative_fgsm, steps=10)}
 _NUM_PAIRS = 500
+_CORRUPTIONS = Corruptions()
 _IN_BATCHES = {"batch_size": 500, "verbose": False}
 
 
@@ -61,6 +64,31 @@ def profile_means(profile):
         "profile_misses": float(np.mean(profile["misses"])),
         "profile_gradient": float(np.mean(profile["gradient_norm"])),
     }
+
+
+def corruption_measures(network, split):
+    """Errors and calibration on corrupted test images, of `corruption_errors`."""
+    x, y = split.test_inputs, split.test_labels
+    return corruption_errors(network, x, y, _CORRUPTIONS, **_IN_BATCHES)
+
+
+def corruption_means(found):
+    """The means over all corruptions, and over the strengths of each kind.
+
+    Returns:
+        A dict with `corrupted_error`, `corrupted_ece`, `corrupted_error_noise` and
+        so on.
+    """
+    means = {"corrupted_error": found["mean_error"], "corrupted_ece": found["mean_ece"]}
+    for measure in ("error", "ece"):
+        for kind in KINDS:
+            own = [
+                value
+                for name, value in found[measure].items()
+                if name.rpartition("_")[0] == kind
+            ]
+            means[f"corrupted_{measure}_{kind}"] = float(np.mean(own))
+    return means
 
 
 def source_network(path, train, build):

@@ -52,6 +52,9 @@ MORE_COLUMNS = (
     Column("ifgsm_error", "I-FGSM error %", 100, 1),
     Column("fgsm_black_box_error", "black box: FGSM %", 100, 1),
     Column("ifgsm_black_box_error", "I-FGSM %", 100, 1),
+    Column("noise_error", "noise of that size %", 100, 1),
+    Column("corrupted_error", "corrupted images: error %", 100, 2),
+    Column("corrupted_ece", "and ECE %", 100, 1),
 )
 REGRESSION_COLUMNS = (
     Column("rmse", "RMSE", 1, 3),
@@ -72,3 +75,21 @@ GAN_COLUMNS = (
 def known_columns(records, columns):
     """Those of `columns` that the records have."""
     return [each for each in columns if each.metric in records[0]["metrics"]]
+
+
+def with_parts(records, columns):
+    """Those of `columns` that the records have, and what they have of parts of them.
+
+    A part of a metric ends in its name: `fgsm_error_8` at ε = 8 of 255,
+    `corrupted_error_fog` in fog.
+    """
+    found = []
+    for column in columns:
+        for metric in records[0]["metrics"]:
+            part = metric.removeprefix(column.metric).removeprefix("_")
+            if metric == column.metric:
+                found.append(column)
+            elif metric == f"{column.metric}_{part}" and part:
+                heading = f"{column.heading} ({part})"
+                found.append(column._replace(metric=metric, heading=heading))
+    return found
