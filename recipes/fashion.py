@@ -95,8 +95,9 @@ def build_network(split, options, dropout=0.0):
     if options.network == "keras_example":
         return keras_example.build(shape, num_classes)
     if options.network == "mlp":
-        return mlp.build(shape, num_classes, options.width, dropout)
-    net = small_resnet.build(shape, num_classes, options.width, dropout)
+        net = mlp.build(shape, num_classes, options.width, dropout)
+    else:
+        net = small_resnet.build(shape, num_classes, options.width, dropout)
     inputs = keras.Input(shape)
     normalized = keras.layers.Normalization(
         mean=fashion.MEAN, variance=fashion.VARIANCE

@@ -149,7 +149,7 @@ def test_the_perceptron_drops_units(folder):
     options = fashion.parse_options(arguments)
     split, _ = fashion.load_data(options, 0)
     for rate in (0.0, 0.3):
-        layers = fashion.build_network(split, options, rate).layers
+        layers = fashion.build_network(split, options, rate)._flatten_layers()
         kinds = [type(layer).__name__ for layer in layers]
         assert kinds.count("Dropout") == (2 if rate else 0)
 
