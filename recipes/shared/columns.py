@@ -70,6 +70,17 @@ GAN_COLUMNS = (
     Column("generator_loss", "g loss", 1, 3),
     Column("seconds", "s/run", 1, 0),
 )
+# Each metric once, for tables outside of the recipes.
+ALL_COLUMNS = (
+    *COLUMNS,
+    *CORRUPT_COLUMNS[:2],
+    *REGRESSION_COLUMNS,
+    *SCALED_COLUMNS,
+    *MORE_COLUMNS,
+    *GAN_COLUMNS[:-1],
+    Column("seconds", "s/run", 1, 1),
+    Column("cpu_seconds", "processor s/run", 1, 1),
+)
 
 
 def known_columns(records, columns):
@@ -83,13 +94,14 @@ def with_parts(records, columns):
     A part of a metric ends in its name: `fgsm_error_8` at ε = 8 of 255,
     `corrupted_error_fog` in fog.
     """
+    metrics, own = records[0]["metrics"], {column.metric for column in columns}
     found = []
     for column in columns:
-        for metric in records[0]["metrics"]:
-            part = metric.removeprefix(column.metric).removeprefix("_")
-            if metric == column.metric:
-                found.append(column)
-            elif metric == f"{column.metric}_{part}" and part:
-                heading = f"{column.heading} ({part})"
+        if column.metric in metrics:
+            found.append(column)
+        start = f"{column.metric}_"
+        for metric in metrics:
+            if metric.startswith(start) and metric not in own:
+                heading = f"{column.heading} ({metric.removeprefix(start)})"
                 found.append(column._replace(metric=metric, heading=heading))
     return found
