@@ -120,10 +120,12 @@ def load_data(options, seed):
 
     Images held out come on top of `--train-size`.
     """
+    from recipes.datasets.split import with_held_out
+
     size = options.train_size
     split = _load_split(
         options.data_dir,
-        train_size=size and size + options.validation_size,
+        train_size=size and with_held_out(size, options.validation_size),
         test_size=options.test_size,
         # Of all images there is one split: no need to read them for each seed.
         seed=seed if size or options.test_size else 0,

@@ -120,6 +120,12 @@ def test_rows_held_out_come_on_top_and_keep_their_labels(folder):
     np.testing.assert_array_equal(split.validation_labels[order], np.arange(20) // 2)
 
 
+def test_a_share_may_be_held_out(folder):
+    arguments = options_of(folder, "--train-size", "30", "--validation-size", "0.4")
+    split, _ = fashion.load_data(fashion.parse_options(arguments), 0)
+    assert len(split.train_labels) == 30 and len(split.validation_labels) == 20
+
+
 def test_measuring_on_validation_rows_leaves_the_test_rows_alone(folder):
     arguments = options_of(folder, "--measure-on", "validation")
     split, _ = fashion.load_data(fashion.parse_options(arguments), 0)
