@@ -46,7 +46,8 @@ def gain_against_data(folder):
         title="Fashion-MNIST: mean difference and 95 % interval",
     )
     panel.set_xticks(ROWS, [f"{rows:,}".replace(",", " ") for rows in ROWS])
-    return _finish(figure, panel)
+    _with_grid(panel)
+    return _with_legend(figure, panel)
 
 
 def error_against_k(folder):
@@ -75,8 +76,8 @@ def error_against_k(folder):
         panel.axhline(plain[0], color="0.4", linestyle=":", label="plain training")
         panel.set(xscale="log", xlabel="K", ylabel=label)
         panel.set_xticks(KS, [str(k) for k in KS])
-        _finish(figure, panel, legend=panel is panels[0])
-    return figure
+        _with_grid(panel)
+    return _with_legend(figure, panels[0])
 
 
 def wrong_labels(folder):
@@ -122,8 +123,7 @@ def attacks(folder):
         panel.set(title=title, xlabel="ε, of 255", ylim=(0, 100))
         panel.grid(alpha=0.3)
     panels[0].set(ylabel="error, %")
-    panels[-1].legend(frameon=False, fontsize=8)
-    return figure
+    return _with_legend(figure, panels[0])
 
 
 def calibration(folder):
@@ -159,8 +159,7 @@ def corruptions(folder):
         panel.bar(at, means, width, label=name)
     panel.set_xticks(np.arange(len(KINDS)), KINDS)
     panel.set(ylabel="error, %", title="Our corruptions of Fashion-MNIST")
-    panel.legend(frameon=False, fontsize=8)
-    return figure
+    return _with_legend(figure, panel)
 
 
 FIGURES = {
@@ -195,10 +194,14 @@ def _intervals(panel, at, found, label):
     panel.errorbar(at, means, reach, marker=".", capsize=2, linewidth=1.2, label=label)
 
 
-def _finish(figure, panel, legend=True):
+def _with_grid(panel):
     panel.axhline(0, color="0.6", linewidth=0.8)
     panel.minorticks_off()
     panel.grid(alpha=0.3)
-    if legend:
-        panel.legend(frameon=False, fontsize=8)
+
+
+def _with_legend(figure, panel):
+    """One legend for all panels, outside of them."""
+    handles, labels = panel.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right upper", frameon=False, fontsize=8)
     return figure

@@ -51,10 +51,10 @@ MORE_COLUMNS = (
     Column("fgsm_error", "FGSM error %", 100, 1),
     Column("ifgsm_error", "I-FGSM error %", 100, 1),
     Column("fgsm_black_box_error", "black box: FGSM %", 100, 1),
-    Column("ifgsm_black_box_error", "I-FGSM %", 100, 1),
+    Column("ifgsm_black_box_error", "black box: I-FGSM %", 100, 1),
     Column("noise_error", "noise of that size %", 100, 1),
     Column("corrupted_error", "corrupted images: error %", 100, 2),
-    Column("corrupted_ece", "and ECE %", 100, 1),
+    Column("corrupted_ece", "corrupted images: ECE %", 100, 1),
 )
 REGRESSION_COLUMNS = (
     Column("rmse", "RMSE", 1, 3),
