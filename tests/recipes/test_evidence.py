@@ -1,10 +1,13 @@
 """Tests over families, their correction, and the figures, from records made up here."""
 
+import pathlib
+import re
+
 import numpy as np
 import pytest
 from scipy import stats
 
-from recipes import compare, figures
+from recipes import compare, fashion, figures
 from recipes.datasets.corruptions import KINDS
 from recipes.parts import evidence_figures
 from recipes.parts.families import families
@@ -46,6 +49,22 @@ def measured(tmp_path_factory):
     for name, own in methods.items():
         write_records(folder, name, own)
     return folder
+
+
+def test_the_commands_of_the_plan_are_commands():
+    plan = (pathlib.Path(fashion.__file__).parent / "plan.md").read_text("utf-8")
+    commands = re.findall(r"`R (--preset[^`]*)`", plan)
+    assert len(commands) >= 12
+    for command in commands:
+        options = fashion.parse_options(command.replace(" K ", " 2 ").split())
+        assert options.epochs and options.seeds
+
+
+def test_the_families_compare_methods_that_there_are():
+    for comparisons in families("0.2").values():
+        for each in comparisons:
+            if each.file.startswith("fashion"):
+                assert {each.method, each.reference} <= set(fashion.FASHION_METHODS)
 
 
 def test_differences_have_students_interval():
