@@ -7,9 +7,9 @@
     python -m recipes.fashion --data-dir DIR --preset full --ablation --seeds 3
 
 `--backend tensorflow` is the fastest on a CPU: an epoch of the residual network on all
-images takes about 12 seconds of one core. What to expect: plain training fits the
-images without an error, and mixup errs less on the tests. What was measured, and how it
-was planned, stands in recipes/plan.md.
+images takes about 12 seconds of one core. What to expect: plain training fits nearly
+all training images. What is measured, and how it was planned, stands in
+recipes/plan.md.
 """
 
 import functools
