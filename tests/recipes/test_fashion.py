@@ -136,8 +136,11 @@ def test_measuring_on_validation_rows_leaves_the_test_rows_alone(folder):
     assert split.validation_inputs is None
 
 
-@pytest.mark.parametrize("name", fashion.FASHION_METHODS)
-def test_every_method_makes_a_model(name, folder):
+@pytest.mark.parametrize(
+    "name",
+    ["mixup_two_datasets", "mixup_dropout", "mixup_layer_5", "multimix_same_rows"],
+)
+def test_a_method_makes_a_model(name, folder):
     options = fashion.parse_options(options_of(folder))
     split, _ = fashion.load_data(options, 0)
     method = fashion.FASHION_METHODS[name]
