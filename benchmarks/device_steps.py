@@ -10,6 +10,7 @@ from keras_multimix import CutMix, MixUp, MixupModel, MultiMix
 from recipes import cifar
 from recipes.datasets.device_batches import DeviceRows
 from recipes.datasets.split import Split
+from recipes.parts import image_runs
 from recipes.shared import precision
 
 BATCH, STEPS = 500, 40  # the preset's batch; steps of a turn
@@ -90,7 +91,7 @@ def training(mixer, batch, num_steps, width):
         net = cifar.build_network(Split(images, labels, images, labels, 10), options)
         model = net if mixer is None else MixupModel(net, mixer)
         model.compile(
-            cifar.build_optimizer(options)(options.epochs, 100),
+            image_runs.build_optimizer(options)(options.epochs, 100),
             keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         )
     batches = DeviceRows(images, labels, batch)

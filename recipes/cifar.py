@@ -14,18 +14,21 @@ calibration; multi-mix errs less than mixup, as many fresh pairs still less.
 """
 
 import functools
-from pathlib import Path
+import sys
 
+from recipes.parts import image_runs
 from recipes.parts.ablation import ABLATION
 from recipes.parts.cifar_presets import PRESETS
-from recipes.shared import precision
-from recipes.shared.experiment import run_experiment, setting_of
+from recipes.parts.image_options import (
+    add_image_options,
+    check_image_options,
+    fill_in_for_labels,
+)
+from recipes.shared.experiment import run_experiment
 from recipes.shared.methods import IMAGE_METHODS, Method, add_options, summaries
 from recipes.shared.options import (
     add_tfds_option,
     integer_from,
-    number_from,
-    one_of,
     option_parser,
     parse,
 )
@@ -61,14 +64,6 @@ CIFAR_METHODS = {
 DEFAULT_METHODS = ("erm", "mixup", "multimix", "mixup_matched")
 CORRUPT_METHODS = ("erm", "dropout", "mixup", "mixup_dropout")
 NETWORKS = ("preact_resnet", "wide_resnet", "densenet", "resnet9")
-# Epochs at which the learning rate falls, as shares of the run.
-SCHEDULES = {
-    "cosine": None,
-    "one_cycle": None,
-    "steps": (1 / 2, 3 / 4),
-    "steps_of_wide_resnet": (0.3, 0.6, 0.9),
-    "steps_of_puzzlemix": (1 / 3, 2 / 3),
-}
 
 
 def parse_options(arguments=None):
@@ -80,64 +75,25 @@ def parse_options(arguments=None):
         default_methods=(),
         presets=PRESETS,
     )
-    add, integer, number = parser.add_argument, integer_from, number_from
+    add, integer = parser.add_argument, integer_from
     add("--dataset", choices=("cifar10", "cifar100"), default="cifar10", help="images")
-    add("--corrupt", type=number(0), help="share of wrong training labels, 0 to 1")
-    add(
-        "--attack",
-        nargs="+",
-        type=one_of(("fgsm", "ifgsm")),
-        metavar="ATTACK",
-        help="fgsm, ifgsm: white box, and black box against another plain net",
-    )
-    add("--epsilon", type=number(0), default=4, help="of attacks, out of 255")
     add("--ablation", action="store_true", help="all of the ablation, by rank")
     add("--network", choices=NETWORKS, default="preact_resnet", help="what is trained")
-    add("--width", type=integer(1), default=64, help="of the ResNet's first stage")
     add("--blocks-per-stage", type=integer(1), default=2, help="of the ResNet")
     add("--image-size", choices=(8, 16, 32), type=int, default=32, help="in pixels")
-    add("--padding", type=integer(0), default=4, help="pixels around random crops")
-    add("--train-size", type=integer(20), help="training images; all by default")
-    add("--test-size", type=integer(20), help="test images; all by default")
-    add("--dropout", type=number(0), help="rate; by default as the labels need")
-    add("--weight-decay", type=number(0), default=1e-4, help="on all weights")
-    add("--no-profile", action="store_true", default=None, help="between samples")
-    add("--points", type=integer(1), help="how often to measure on the way")
-    add("--last", type=integer(1), help="last epochs to measure, each; 10 by default")
-    add(
-        "--on-device",
-        action="store_true",
-        default=None,
-        help="keep the training images on the device, and crop and flip them there",
-    )
-    add(
-        "--compilation-cache",
-        type=Path,
-        metavar="DIR",
-        help="where JAX keeps compiled programs, for runs to come",
-    )
-    precision.add_option(parser)
-    add("--schedule", choices=tuple(SCHEDULES), default="cosine", help="learning rate")
+    add_image_options(parser, width=64, padding=4)
     add_tfds_option(parser)
     add_options(parser, batch_size=128, alpha=None, learning_rate=0.1, optimizer="SGD")
     options = parse(parser, arguments, PRESETS)
-    _fill_in(options)
-    return options
-
-
-def _fill_in(options):
-    """Settings that follow from others, as the mixup paper chose them."""
-    corrupt, few = options.corrupt, (options.corrupt or 0) <= 0.2
+    check_image_options(parser, options)
+    fill_in_for_labels(options)
     if options.schedule == "steps" and options.network == "wide_resnet":
         options.schedule = "steps_of_wide_resnet"
-    if options.alpha is None:
-        options.alpha = (8.0 if few else 32.0) if corrupt else 1.0
-    if options.dropout is None:
-        options.dropout = 0.7 if few else 0.8
     if not options.methods:
-        options.methods = list(CORRUPT_METHODS if corrupt else DEFAULT_METHODS)
+        options.methods = list(CORRUPT_METHODS if options.corrupt else DEFAULT_METHODS)
         if options.ablation:
             options.methods = ["erm", "mixup", *ABLATION]
+    return options
 
 
 def build_network(split, options, dropout=0.0):
@@ -177,8 +133,6 @@ def _load_split(*args, **kwargs):
 
 def load_data(options, seed):
     """The images, and the training labels to learn: the true ones or corrupted ones."""
-    from keras_multimix.evaluation import corrupt_labels
-
     split = _load_split(
         options.dataset,
         options.data_dir,
@@ -189,119 +143,41 @@ def load_data(options, seed):
         seed=seed if options.train_size or options.test_size else 0,
         tensorflow_datasets=options.tfds,
     )
-    if not options.corrupt:
-        return split, split.train_labels
-    return split, corrupt_labels(
-        split.train_labels, options.corrupt, split.num_classes, seed
-    )[0]
+    return image_runs.labelled(split, options, seed)
 
 
 def fit(split, labels, run, options, on_epoch_end):
     """Trains one network; returns it and its record."""
-    import dataclasses
-
-    import keras
-
-    from recipes.datasets.batches import crop_and_flip
-    from recipes.datasets.device_batches import DeviceRows
-    from recipes.shared.training import train_classifier
-
-    method = CIFAR_METHODS[run.method]
-    keras.utils.set_random_seed(run.seed)
-    rate = options.dropout * method.dropout
-    padding, is_long = options.padding, options.preset != "quick"
-    with precision.computing_in(options.mixed_precision):
-        network = build_network(split, options, rate)
-        measured = train_classifier(
-            network,
-            dataclasses.replace(split, train_labels=labels),
-            method,
-            options,
-            run,
-            on_epoch_end,
-            optimizer=build_optimizer(options),
-            augment=functools.partial(crop_and_flip, padding=padding),
-            make_batches=functools.partial(DeviceRows, padding=padding)
-            if options.on_device
-            else None,
-            num_points=options.points or (options.epochs if is_long else 12),
-            last=options.last or 10,
-        )
-    return network, measured
-
-
-def build_optimizer(options):
-    """A function (epochs, steps_per_epoch) -> SGD with the schedule of the options."""
-    from recipes.shared.one_cycle import sgd_one_cycle
-    from recipes.shared.optimizers import sgd
-
-    rate, decay = options.learning_rate, options.weight_decay
-    if options.schedule == "one_cycle":
-        return sgd_one_cycle(rate, decay)
-    return sgd(rate, decay, SCHEDULES[options.schedule])
+    return image_runs.fit(
+        functools.partial(build_network, split, options),
+        split,
+        labels,
+        CIFAR_METHODS[run.method],
+        run,
+        options,
+        on_epoch_end,
+        optimizer=image_runs.build_optimizer(options),
+        num_points=12 if options.preset == "quick" else options.epochs,
+    )
 
 
 def train(run, options, on_epoch_end):
     """One run; returns its record."""
-    from recipes.parts import robustness
-
-    split, labels = load_data(options, run.seed)
-    network, measured = fit(split, labels, run, options, on_epoch_end)
-    metrics = measured["metrics"]
-    metrics |= robustness.train_errors(network, split, labels, bool(options.corrupt))
-    if not options.no_profile:
-        measured["profile"] = robustness.profile(network, split, run.seed)
-        metrics |= robustness.profile_means(measured["profile"])
-    if options.attack:
-
-        def train_source():
-            source = run._replace(method="erm", seed=run.seed + robustness.OTHER_SEED)
-            return fit(split, labels, source, options, lambda: None)[0]
-
-        path = options.output / "sources" / f"{run.dataset}_{run.seed}.weights.h5"
-        source = robustness.source_network(
-            path, train_source, lambda: build_network(split, options)
-        )
-        metrics |= robustness.attack_errors(
-            network, source, split, options.attack, options.epsilon / 255
-        )
-    return measured
+    return image_runs.train(run, options, on_epoch_end, sys.modules[__name__])
 
 
 def main(arguments=None):
     """The command; returns the records in results.json."""
     options = parse_options(arguments)
     select_backend(options.backend)
-    if options.compilation_cache and options.backend == "jax":
-        from recipes.shared import compile_cache
-
-        compile_cache.keep(options.compilation_cache)
+    image_runs.keep_compiled(options)
     return run_experiment(
-        "cifar", options, [options.dataset], CIFAR_METHODS, train, report_and_draw
-    )
-
-
-def report_and_draw(records, options):
-    """Prints the tables and draws the figures."""
-    from recipes.shared.columns import (
-        CORRUPT_COLUMNS,
-        LAST_COLUMNS,
-        MORE_COLUMNS,
-        known_columns,
-    )
-    from recipes.shared.report import print_report
-
-    title = setting_of(options, options.network)
-    if options.corrupt:
-        title += f", {100 * options.corrupt:g} % of the labels replaced"
-    print_report(
-        records,
-        title,
-        options.output,
-        columns=CORRUPT_COLUMNS if options.corrupt else LAST_COLUMNS,
-        more_columns=known_columns(records, MORE_COLUMNS),
-        reference="erm",
-        by_rank=options.ablation,
+        "cifar",
+        options,
+        [options.dataset],
+        CIFAR_METHODS,
+        train,
+        image_runs.report_and_draw,
     )
 
 

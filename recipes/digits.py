@@ -58,12 +58,14 @@ def train(run, options, on_epoch_end):
     import keras
 
     from recipes.datasets import digits
+    from recipes.datasets.split import with_held_out
     from recipes.networks import small_conv
     from recipes.shared.optimizers import adam_cosine
     from recipes.shared.training import train_classifier
 
     # Those that are held out later come on top.
-    split = digits.load_split(options.train_size + _held_out(options), run.seed)
+    rows = with_held_out(options.train_size, options.validation_size)
+    split = digits.load_split(rows, run.seed)
     keras.utils.set_random_seed(run.seed)
     return train_classifier(
         small_conv.build(split.input_shape, split.num_classes),
@@ -76,22 +78,19 @@ def train(run, options, on_epoch_end):
     )
 
 
-def _held_out(options):
-    """How many images the validation has; a share is one of all but the tests."""
-    size = options.validation_size
-    return size if size >= 1 else round(size * options.train_size / (1 - size))
-
-
 def main(arguments=None):
     """The command; returns the records in results.json."""
     options = parse_options(arguments)
     select_backend(options.backend)
     # What is imported here does not count as time of the first run.
     from recipes.datasets import digits
+    from recipes.datasets.split import with_held_out
 
+    rows = with_held_out(options.train_size, options.validation_size)
+    held_out = rows - options.train_size
     print(
         f"Digits on {options.backend}: {options.train_size} images to train, "
-        f"{_held_out(options)} to find a temperature on, the rest of "
+        f"{held_out} to find a temperature on, the rest of "
         f"{digits.NUM_IMAGES} to test; {options.epochs} epochs, "
         f"batch {options.batch_size}, α = {options.alpha:g}, "
         f"K = {options.num_interpolations}."

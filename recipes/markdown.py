@@ -13,31 +13,18 @@ import argparse
 from pathlib import Path
 
 from recipes.shared.columns import (
+    ALL_COLUMNS,
     COLUMNS,
-    CORRUPT_COLUMNS,
     GAN_COLUMNS,
-    MORE_COLUMNS,
     REGRESSION_COLUMNS,
     SCALED_COLUMNS,
-    Column,
     known_columns,
+    with_parts,
 )
 from recipes.shared.results import read_measured
 from recipes.shared.statistics import by_dataset, by_method, p_value, seeds_below
 
 _USUAL = (*COLUMNS, *SCALED_COLUMNS, *REGRESSION_COLUMNS, *GAN_COLUMNS)
-_KNOWN = {
-    column.metric: column
-    for column in (
-        *COLUMNS,
-        *CORRUPT_COLUMNS,
-        *REGRESSION_COLUMNS,
-        *SCALED_COLUMNS,
-        *MORE_COLUMNS,
-        *GAN_COLUMNS,
-        Column("seconds", "s/run", 1, 1),
-    )
-}
 
 
 def table(records, columns, reference="erm"):
@@ -50,7 +37,8 @@ def table(records, columns, reference="erm"):
     """
     methods = by_method(records)
     known = methods.get(reference, [])
-    shown = [_KNOWN[name] for name in columns]
+    shown = {column.metric: column for column in with_parts(records, ALL_COLUMNS)}
+    shown = [shown[name] for name in columns]
     heads = ["method", "seeds", *(column.heading for column in shown)]
     if known:
         heads += [f"below {reference}", "p"]
@@ -75,14 +63,12 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("results", type=Path, help="a results.json or results.csv")
     add = parser.add_argument
-    add("--columns", nargs="+", choices=_KNOWN, metavar="METRIC")
+    add("--columns", nargs="+", metavar="METRIC")
     add("--reference", default="erm", metavar="METHOD", help="to compare with")
     options = parser.parse_args(arguments)
     for dataset, own in by_dataset(read_measured(options.results)).items():
-        known = [column.metric for column in known_columns(own, _KNOWN.values())]
-        usual = known_columns(
-            own, (*COLUMNS, *SCALED_COLUMNS, *REGRESSION_COLUMNS, *GAN_COLUMNS)
-        )
+        known = [column.metric for column in with_parts(own, ALL_COLUMNS)]
+        usual = known_columns(own, _USUAL)
         columns = options.columns or [column.metric for column in usual]
         missing = set(columns) - set(known)
         if missing:

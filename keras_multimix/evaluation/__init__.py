@@ -2,6 +2,7 @@
 
 from keras_multimix.evaluation.attacks import fgsm, iterative_fgsm, pgd
 from keras_multimix.evaluation.calibrate import calibrate
+from keras_multimix.evaluation.corrupted_inputs import corruption_errors
 from keras_multimix.evaluation.corruption import corrupt_labels
 from keras_multimix.evaluation.plots import (
     plot_examples,
@@ -18,6 +19,7 @@ __all__ = [
     "adversarial_error",
     "calibrate",
     "corrupt_labels",
+    "corruption_errors",
     "fgsm",
     "gradient_variance",
     "interpolation_profile",

@@ -5,6 +5,8 @@ import math
 import keras
 import numpy as np
 
+_SECOND = 2**31  # far from the seeds of the runs: another order
+
 
 class ShuffledRows(keras.utils.PyDataset):
     """Batches `(inputs, labels)`, shuffled anew every epoch.
@@ -79,6 +81,43 @@ class Augmented(keras.utils.PyDataset):
         """Goes to the draws of the next epoch."""
         self.epoch += 1
         self.dataset.on_epoch_end()
+
+
+class Zipped(keras.utils.PyDataset):
+    """The batches of several datasets of as many batches, side by side.
+
+    Args:
+        *datasets: each a `keras.utils.PyDataset`.
+    """
+
+    def __init__(self, *datasets):
+        super().__init__()
+        self.datasets = datasets
+
+    def __len__(self):
+        return len(self.datasets[0])
+
+    def __getitem__(self, index):
+        return tuple(dataset[index] for dataset in self.datasets)
+
+    def on_epoch_end(self):
+        """Goes to the next epoch of each."""
+        for dataset in self.datasets:
+            dataset.on_epoch_end()
+
+
+def two_datasets(inputs, labels, batch_size, *, copies=1, seed=0):
+    """The same rows in two orders: `((inputs, labels), (inputs, labels))` batches.
+
+    `MixupModel` mixes each row of the first with that of the second. Arguments are
+    those of `ShuffledRows`.
+    """
+    return Zipped(
+        *(
+            ShuffledRows(inputs, labels, batch_size, copies=copies, seed=each)
+            for each in (seed, seed + _SECOND)
+        )
+    )
 
 
 def crop_and_flip(images, generator, padding=4):

@@ -61,6 +61,18 @@ def stratified_rows(labels, size, seed):
     return np.concatenate([one, rows[alone]]), other
 
 
+def with_held_out(train_size, validation_size):
+    """How many rows to draw so that `train_size` are left once others are held out.
+
+    Args:
+        train_size: how many to train on.
+        validation_size: how many are held out later, or below 1 their share of all.
+    """
+    if validation_size >= 1:
+        return train_size + validation_size
+    return train_size + round(validation_size * train_size / (1 - validation_size))
+
+
 def hold_out(split, size, seed):
     """Returns a `Split` with training rows held out for validation.
 

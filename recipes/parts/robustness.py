@@ -6,10 +6,13 @@ import numpy as np
 
 from keras_multimix.evaluation import (
     adversarial_error,
+    corruption_errors,
     fgsm,
     interpolation_profile,
     iterative_fgsm,
 )
+from recipes.datasets.corruptions import KINDS, Corruptions
+from recipes.datasets.split import some_rows
 from recipes.shared.curves import predict
 from recipes.shared.measures import error_rate
 from recipes.shared.whole_files import written_whole
@@ -18,6 +21,8 @@ OTHER_SEED = 1000  # far from the seeds of the runs: the source is another netwo
 # The iterative one takes ten steps, as in the mixup paper.
 _ATTACKS = {"fgsm": fgsm, "ifgsm": partial(iterative_fgsm, steps=10)}
 _NUM_PAIRS = 500
+_CORRUPTIONS = Corruptions()
+_IN_BATCHES = {"batch_size": 500, "verbose": False}
 
 
 def train_errors(network, split, labels, corrupted):
@@ -48,8 +53,7 @@ def profile(network, split, seed):
         split.train_labels,
         _NUM_PAIRS,
         seed=seed,
-        batch_size=500,
-        verbose=False,
+        **_IN_BATCHES,
     )
     return {name: np.asarray(values).tolist() for name, values in found.items()}
 
@@ -60,6 +64,31 @@ def profile_means(profile):
         "profile_misses": float(np.mean(profile["misses"])),
         "profile_gradient": float(np.mean(profile["gradient_norm"])),
     }
+
+
+def corruption_measures(network, split):
+    """Errors and calibration on corrupted test images, of `corruption_errors`."""
+    x, y = split.test_inputs, split.test_labels
+    return corruption_errors(network, x, y, _CORRUPTIONS, **_IN_BATCHES)
+
+
+def corruption_means(found):
+    """The means over all corruptions, and over the strengths of each kind.
+
+    Returns:
+        A dict with `corrupted_error`, `corrupted_ece`, `corrupted_error_noise` and
+        so on.
+    """
+    means = {"corrupted_error": found["mean_error"], "corrupted_ece": found["mean_ece"]}
+    for measure in ("error", "ece"):
+        for kind in KINDS:
+            own = [
+                value
+                for name, value in found[measure].items()
+                if name.rpartition("_")[0] == kind
+            ]
+            means[f"corrupted_{measure}_{kind}"] = float(np.mean(own))
+    return means
 
 
 def source_network(path, train, build):
@@ -80,23 +109,47 @@ def source_network(path, train, build):
     return network
 
 
-def attack_errors(network, source, split, attacks, epsilon):
+def attack_errors(network, source, split, options, seed):
     """Errors on adversarial examples of the test images.
 
     Args:
         network: the network under attack.
         source: another network, which makes the examples of the black box.
         split: with images in [0, 1].
-        attacks: "fgsm", "ifgsm" or both.
-        epsilon: largest change of a value.
+        options: with `attack`, names of attacks, "noise" among them or not; `epsilon`,
+            out of 255, a number or several; and `attack_size`, how many of the test
+            images, drawn by the seed, are attacked, or None.
+        seed: of that and of the noise.
+
+    Returns:
+        A dict with `fgsm_error`, `fgsm_black_box_error` and so on; of several ε each
+        name ends in one, as in `fgsm_error_8`.
     """
-    x, y = split.test_inputs, split.test_labels
-    options = {"batch_size": 500, "verbose": False}
+    x, y = some_rows(split.test_inputs, split.test_labels, options.attack_size, seed)
+    several = isinstance(options.epsilon, list)
     errors = {}
-    for name in attacks:
-        make = partial(_ATTACKS[name], epsilon=epsilon, **options)
-        white = adversarial_error(network, x, y, make, **options)
-        black = adversarial_error(network, x, y, make(source, x, y), **options)
-        errors[f"{name}_error"] = white["top1"]
-        errors[f"{name}_black_box_error"] = black["top1"]
+    for epsilon in options.epsilon if several else [options.epsilon]:
+        end = f"_{epsilon:g}" if several else ""
+        for name in options.attack:
+            if name == "noise":
+                noisy = with_noise(x, epsilon / 255, seed)
+                errors[f"noise_error{end}"] = _error(network, x, y, noisy)
+                continue
+            make = partial(_ATTACKS[name], epsilon=epsilon / 255, **_IN_BATCHES)
+            errors[f"{name}_error{end}"] = _error(network, x, y, make)
+            examples = make(source, x, y)
+            errors[f"{name}_black_box_error{end}"] = _error(network, x, y, examples)
     return errors
+
+
+def with_noise(images, epsilon, seed):
+    """Images whose values each moved by ε, up or down at random, within [0, 1].
+
+    As far from the images as examples of FGSM are, but blind.
+    """
+    signs = 2 * np.random.default_rng(seed).integers(0, 2, images.shape) - 1
+    return np.clip(images + epsilon * signs, 0, 1).astype(images.dtype)
+
+
+def _error(network, x, y, attack):
+    return adversarial_error(network, x, y, attack, **_IN_BATCHES)["top1"]

@@ -51,7 +51,10 @@ MORE_COLUMNS = (
     Column("fgsm_error", "FGSM error %", 100, 1),
     Column("ifgsm_error", "I-FGSM error %", 100, 1),
     Column("fgsm_black_box_error", "black box: FGSM %", 100, 1),
-    Column("ifgsm_black_box_error", "I-FGSM %", 100, 1),
+    Column("ifgsm_black_box_error", "black box: I-FGSM %", 100, 1),
+    Column("noise_error", "noise of that size %", 100, 1),
+    Column("corrupted_error", "corrupted images: error %", 100, 2),
+    Column("corrupted_ece", "corrupted images: ECE %", 100, 1),
 )
 REGRESSION_COLUMNS = (
     Column("rmse", "RMSE", 1, 3),
@@ -67,8 +70,38 @@ GAN_COLUMNS = (
     Column("generator_loss", "g loss", 1, 3),
     Column("seconds", "s/run", 1, 0),
 )
+# Each metric once, for tables outside of the recipes.
+ALL_COLUMNS = (
+    *COLUMNS,
+    *CORRUPT_COLUMNS[:2],
+    *REGRESSION_COLUMNS,
+    *SCALED_COLUMNS,
+    *MORE_COLUMNS,
+    *GAN_COLUMNS[:-1],
+    Column("seconds", "s/run", 1, 1),
+    Column("cpu_seconds", "processor s/run", 1, 1),
+)
 
 
 def known_columns(records, columns):
     """Those of `columns` that the records have."""
     return [each for each in columns if each.metric in records[0]["metrics"]]
+
+
+def with_parts(records, columns):
+    """Those of `columns` that the records have, and what they have of parts of them.
+
+    A part of a metric ends in its name: `fgsm_error_8` at ε = 8 of 255,
+    `corrupted_error_fog` in fog.
+    """
+    metrics, own = records[0]["metrics"], {column.metric for column in columns}
+    found = []
+    for column in columns:
+        if column.metric in metrics:
+            found.append(column)
+        start = f"{column.metric}_"
+        for metric in metrics:
+            if metric.startswith(start) and metric not in own:
+                heading = f"{column.heading} ({metric.removeprefix(start)})"
+                found.append(column._replace(metric=metric, heading=heading))
+    return found

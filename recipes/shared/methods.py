@@ -76,7 +76,14 @@ METHODS = {
         {"keep_originals": True},
         interpolates=True,
     ),
+    "multimix_same_rows": Method(
+        "K interpolations of 1/K of the pairs: as many rows a step as mixup has",
+        "MultiMix",
+        {"keep_batch_size": True},
+        interpolates=True,
+    ),
     "mixup_alpha_0.1": Method("mixup at α = 0.1", "MixUp", {"alpha": 0.1}),
+    "mixup_alpha_0.2": Method("mixup at α = 0.2", "MixUp", {"alpha": 0.2}),
     "mixup_alpha_0.4": Method("mixup at α = 0.4", "MixUp", {"alpha": 0.4}),
     "mixup_alpha_1": Method("mixup at α = 1", "MixUp", {"alpha": 1.0}),
 }

@@ -73,7 +73,8 @@ def sgd(learning_rate, weight_decay, drops):
     Args:
         learning_rate: the first and highest.
         weight_decay: see `SGDWithL2`.
-        drops: as for `steps_down`; None lets the rate fall to 0 along a cosine.
+        drops: as for `steps_down`; None lets the rate fall to 0 along a cosine, and
+            where there are none it is constant.
 
     Returns:
         A function (epochs, steps_per_epoch) -> optimizer.
@@ -83,6 +84,8 @@ def sgd(learning_rate, weight_decay, drops):
         if drops is None:
             steps = epochs * steps_per_epoch
             schedule = keras.optimizers.schedules.CosineDecay(learning_rate, steps)
+        elif not drops:
+            schedule = learning_rate
         else:
             schedule = steps_down(learning_rate, epochs, steps_per_epoch, drops)
         return SGDWithL2(schedule, momentum=0.9, l2=weight_decay)

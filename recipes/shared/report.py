@@ -10,6 +10,8 @@ from recipes.shared.result_tables import (
 )
 from recipes.shared.statistics import by_dataset, by_method, ranked, values
 
+_MOST_COLUMNS = 7  # of a table: more would be folded to be narrow
+
 
 def print_report(
     records,
@@ -29,7 +31,7 @@ def print_report(
         title: of the tables; the name of the data set stands before it.
         folder: where figures are drawn.
         columns: of the table, as `COLUMNS`.
-        more_columns: of a second table.
+        more_columns: of further tables, a few in each.
         reference: name of a method to test the others against, paired by seed.
         by_rank: the lowest test error first, not the order of the runs.
         figures: paths of what the recipe has drawn itself.
@@ -41,8 +43,9 @@ def print_report(
         if by_rank:
             own = ranked(own, columns[0].metric)
         out.print(results_table(own, f"{dataset}: {title}", columns))
-        if more_columns:
-            out.print(measures_table(own, dataset, more_columns))
+        for start in range(0, len(more_columns), _MOST_COLUMNS):
+            part = more_columns[start : start + _MOST_COLUMNS]
+            out.print(measures_table(own, dataset, part))
         scaled = known_columns(own, SCALED_COLUMNS)
         if scaled:
             title_of_scaled = f"{dataset}: logits over T, found on validation rows"

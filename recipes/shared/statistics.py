@@ -3,7 +3,7 @@
 from itertools import groupby
 
 import numpy as np
-from scipy.stats import ttest_rel
+from scipy.stats import t, ttest_rel
 
 
 def by_dataset(records):
@@ -60,5 +60,55 @@ def p_value(records, reference, metric="test_error"):
     ours, base = paired(records, reference, metric)
     if len(ours) < 2 or np.ptp(ours - base) < 1e-9:
         return ""
-    p = ttest_rel(ours, base).pvalue
+    return p_text(ttest_rel(ours, base).pvalue)
+
+
+def mean_difference(ours, base, confidence=0.95):
+    """The mean of paired differences, and its confidence interval.
+
+    Args:
+        ours: (N,) values.
+        base: (N,) values of the same seeds.
+        confidence: that the interval, of Student's t, holds the true mean.
+
+    Returns:
+        (mean, low, high, p), p that of a two-sided paired t-test; the last three are
+        NaN for fewer than two pairs. Where all differences are equal, p is 1 for a
+        difference of 0 and NaN for another: there is no variance to compare it with.
+    """
+    difference = np.asarray(ours, dtype="float64") - base
+    mean, nothing = float(difference.mean()), float("nan")
+    if len(difference) < 2:
+        return mean, nothing, nothing, nothing
+    if np.ptp(difference) < 1e-12:
+        return mean, mean, mean, 1.0 if abs(mean) < 1e-12 else nothing
+    quantile = t.ppf((1 + confidence) / 2, len(difference) - 1)
+    reach = quantile * difference.std(ddof=1) / np.sqrt(len(difference))
+    return mean, mean - reach, mean + reach, float(ttest_rel(ours, base).pvalue)
+
+
+def holm(p_values):
+    """Corrects p values for as many tests as there are, after Holm (1979).
+
+    Args:
+        p_values: those of one family; NaN stays NaN but counts as a test.
+
+    Returns:
+        A list of floats in the same order, each at most 1.
+    """
+    count = len(p_values)
+    order = sorted(range(count), key=lambda i: (np.isnan(p_values[i]), p_values[i]))
+    corrected, highest = [float("nan")] * count, 0.0
+    for rank, index in enumerate(order):
+        if np.isnan(p_values[index]):
+            break
+        highest = max(highest, min(1.0, (count - rank) * p_values[index]))
+        corrected[index] = highest
+    return corrected
+
+
+def p_text(p):
+    """For example ".023" or "< .001"; empty for NaN."""
+    if np.isnan(p):
+        return ""
     return "< .001" if p < 0.001 else f"{p:.3f}".removeprefix("0")

@@ -98,7 +98,7 @@ def test_points_end_to_end(tmp_path, capsys):
 
 @pytest.mark.slow
 def test_images_end_to_end(tmp_path, monkeypatch):
-    monkeypatch.setattr(fashion, "_NUM_IMAGES", 20)
+    monkeypatch.setitem(fashion._COUNTS, "train", 20)
     images = np.random.default_rng(0).integers(0, 256, (20, 28, 28)).astype("uint8")
     path = tmp_path / "train-images-idx3-ubyte.gz"
     path.write_bytes(gzip.compress(bytes(16) + images.tobytes()))

@@ -8,9 +8,19 @@ import numpy as np
 import pytest
 
 from keras_multimix import MixUp, MixupModel
-from recipes.networks import densenet, lenet, preact_resnet, resnet9, vgg, wide_resnet
+from recipes.networks import (
+    densenet,
+    keras_example,
+    lenet,
+    preact_resnet,
+    resnet9,
+    small_resnet,
+    vgg,
+    wide_resnet,
+)
 
 CIFAR = (32, 32, 3)
+FASHION = (28, 28, 1)
 SPEECH = (160, 101, 1)
 
 
@@ -53,6 +63,8 @@ def weights_of_numpy(monkeypatch, rng):
         (wide_resnet, CIFAR, 10, 36_479_194),
         (densenet, CIFAR, 10, 25_624_430),
         (resnet9, CIFAR, 10, 6_573_120),
+        (small_resnet, FASHION, 10, 308_346),
+        (keras_example, FASHION, 10, 26 * 16 + 401 * 32 + 33 * 128 + 129 * 10),
         (lenet, SPEECH, 30, 520 + 10_020 + 1000 * (20 * 37 * 22 + 1) + 30 * 1001),
         (vgg, SPEECH, 30, 9_216_576 + 5504 + 512 * (512 * 5 * 3 + 1) + 30 * 513),
     ],
@@ -75,6 +87,8 @@ def test_sizes(network, shape, num_classes, num_parameters):
         (wide_resnet, (16, 16, 3), {"depth": 10, "widen_factor": 1}, 3),
         (densenet, (16, 16, 3), {"depth": 16, "growth": 4}, 3),
         (resnet9, (8, 8, 3), {"width": 2}, 3),
+        (small_resnet, (16, 16, 1), {"width": 2}, 4),
+        (keras_example, (16, 16, 1), {}, 0),
         (lenet, (16, 16, 1), {"width": 4}, 0),
         (vgg, (32, 32, 1), {"width": 4}, 0),
     ],

@@ -1,0 +1,207 @@
+"""Figures of the findings: each draws what the records of `measured` hold.
+
+A function takes the folder of the records and returns a `matplotlib.figure.Figure`, or
+None where records that it needs are missing.
+"""
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from recipes.datasets.corruptions import KINDS
+from recipes.shared.results import read_measured
+from recipes.shared.statistics import by_method, mean_difference, paired, values
+
+ROWS = (5000, 20000, 55000)
+KS = (2, 3, 5, 8)
+SHARES = ("0.2", "0.5", "0.8")
+EPSILONS = ("2", "4", "8")
+_K_METHODS = {
+    "multimix": "stratified",
+    "multimix_independent": "independent",
+    "multimix_kept": "stratified, originals kept",
+    "mixup_matched": "as many fresh pairs",
+    "multimix_same_rows": "as few rows as mixup",
+}
+
+
+def gain_against_data(folder):
+    """Test error minus plain training's, against the number of training images."""
+    records = [_read(folder, f"fashion_{rows}") for rows in ROWS]
+    if None in records:
+        return None
+    figure = Figure(figsize=(6.4, 4.2), layout="constrained")
+    panel = figure.subplots()
+    names = [name for name in records[0] if name != "erm"]
+    for number, name in enumerate(names):
+        found = [
+            _difference(own[name], own["erm"], "last_error", 100) for own in records
+        ]
+        # Side by side, so that intervals do not hide each other.
+        at = np.array(ROWS) * 1.04 ** (number - (len(names) - 1) / 2)
+        _intervals(panel, at, found, name)
+    panel.set(
+        xscale="log",
+        xlabel="training images",
+        ylabel="test error minus plain training's, points",
+        title="Fashion-MNIST: mean difference and 95 % interval",
+    )
+    panel.set_xticks(ROWS, [f"{rows:,}".replace(",", " ") for rows in ROWS])
+    _with_grid(panel)
+    return _with_legend(figure, panel)
+
+
+def error_against_k(folder):
+    """Test error and NLL minus mixup's, against K."""
+    first = _read(folder, "fashion_k1")
+    records = [_read(folder, f"fashion_k{k}") for k in KS]
+    if first is None or None in records:
+        return None
+    figure = Figure(figsize=(10, 4.2), layout="constrained")
+    panels = figure.subplots(1, 2)
+    for panel, metric, factor, label in zip(
+        panels,
+        ("last_error", "nll"),
+        (100, 1),
+        ("test error minus mixup's, points", "NLL minus mixup's"),
+        strict=True,
+    ):
+        for number, (name, title) in enumerate(_K_METHODS.items()):
+            found = [
+                _difference(own[name], first["mixup"], metric, factor)
+                for own in records
+            ]
+            at = np.array(KS) * 1.03 ** (number - 2)
+            _intervals(panel, at, found, title)
+        plain = _difference(first["erm"], first["mixup"], metric, factor)
+        panel.axhline(plain[0], color="0.4", linestyle=":", label="plain training")
+        panel.set(xscale="log", xlabel="K", ylabel=label)
+        panel.set_xticks(KS, [str(k) for k in KS])
+        _with_grid(panel)
+    return _with_legend(figure, panels[0])
+
+
+def wrong_labels(folder):
+    """Error at the best epoch and at the last, for each share of wrong labels."""
+    records = [_read(folder, f"fashion_wrong_{share}") for share in SHARES]
+    if None in records:
+        return None
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    panels = figure.subplots(1, len(SHARES), sharey=True)
+    for panel, share, own in zip(panels, SHARES, records, strict=True):
+        at = np.arange(len(own))
+        for offset, label in ((-0.2, "best"), (0.2, "last")):
+            metric = f"{label}_error"
+            errors = [100 * values(rows, metric) for rows in own.values()]
+            means = [each.mean() for each in errors]
+            spread = [each.std(ddof=1) if len(each) > 1 else 0 for each in errors]
+            panel.bar(at + offset, means, 0.38, yerr=spread, capsize=2, label=label)
+        panel.set(title=f"{100 * float(share):g} % wrong labels")
+        panel.set_xticks(at, list(own), rotation=20)
+    panels[0].set(ylabel="test error, %")
+    panels[0].legend(frameon=False)
+    return figure
+
+
+def attacks(folder):
+    """Errors under attack against ε, white box, black box, and random noise."""
+    own = _read(folder, "fashion_55000")
+    if own is None:
+        return None
+    kinds = {
+        "fgsm_error": "FGSM, white box",
+        "ifgsm_error": "I-FGSM, white box",
+        "fgsm_black_box_error": "FGSM, black box",
+        "ifgsm_black_box_error": "I-FGSM, black box",
+        "noise_error": "random noise",
+    }
+    figure = Figure(figsize=(14, 3.6), layout="constrained")
+    panels = figure.subplots(1, len(kinds), sharey=True)
+    for panel, (metric, title) in zip(panels, kinds.items(), strict=True):
+        for name, rows in own.items():
+            errors = [100 * values(rows, f"{metric}_{e}").mean() for e in EPSILONS]
+            panel.plot([0, *map(float, EPSILONS)], [_clean(rows), *errors], label=name)
+        panel.set(title=title, xlabel="ε, of 255", ylim=(0, 100))
+        panel.grid(alpha=0.3)
+    panels[0].set(ylabel="error, %")
+    return _with_legend(figure, panels[0])
+
+
+def calibration(folder):
+    """The calibration error before and after temperature scaling."""
+    own = _read(folder, "fashion_55000")
+    if own is None:
+        return None
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    panel = figure.subplots()
+    at = np.arange(len(own))
+    shown = {"ece": "as trained", "scaled_ece": "at T"}
+    for offset, (metric, label) in zip((-0.2, 0.2), shown.items(), strict=True):
+        found = [100 * values(rows, metric) for rows in own.values()]
+        means = [np.nanmean(each) for each in found]
+        panel.bar(at + offset, means, 0.38, label=label)
+    panel.set_xticks(at, list(own), rotation=20)
+    panel.set(ylabel="expected calibration error, %")
+    panel.legend(frameon=False)
+    return figure
+
+
+def corruptions(folder):
+    """Errors under each kind of corruption, the mean over five strengths."""
+    own = _read(folder, "fashion_55000")
+    if own is None:
+        return None
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    panel = figure.subplots()
+    width = 0.8 / len(own)
+    for number, (name, rows) in enumerate(own.items()):
+        means = [100 * values(rows, f"corrupted_error_{kind}").mean() for kind in KINDS]
+        at = np.arange(len(KINDS)) + width * (number - (len(own) - 1) / 2)
+        panel.bar(at, means, width, label=name)
+    panel.set_xticks(np.arange(len(KINDS)), KINDS)
+    panel.set(ylabel="error, %", title="Our corruptions of Fashion-MNIST")
+    return _with_legend(figure, panel)
+
+
+FIGURES = {
+    "gain_against_data": gain_against_data,
+    "error_against_k": error_against_k,
+    "wrong_labels": wrong_labels,
+    "attacks": attacks,
+    "calibration": calibration,
+    "corruptions": corruptions,
+}
+
+
+def _read(folder, name):
+    """A dict method -> records, or None without a file."""
+    path = folder / f"{name}.csv"
+    return by_method(read_measured(path)) if path.exists() else None
+
+
+def _clean(rows):
+    return 100 * values(rows, "last_error").mean()
+
+
+def _difference(rows, others, metric, factor):
+    """(mean, low, high) of paired differences, in the unit of the figure."""
+    found = mean_difference(*paired(rows, others, metric))[:3]
+    return tuple(factor * value for value in found)
+
+
+def _intervals(panel, at, found, label):
+    means, lows, highs = np.array(found).T
+    reach = np.nan_to_num([means - lows, highs - means])
+    panel.errorbar(at, means, reach, marker=".", capsize=2, linewidth=1.2, label=label)
+
+
+def _with_grid(panel):
+    panel.axhline(0, color="0.6", linewidth=0.8)
+    panel.minorticks_off()
+    panel.grid(alpha=0.3)
+
+
+def _with_legend(figure, panel):
+    """One legend for all panels, outside of them."""
+    handles, labels = panel.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right upper", frameon=False, fontsize=8)
+    return figure

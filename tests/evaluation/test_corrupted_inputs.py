@@ -1,0 +1,85 @@
+"""Errors and calibration under corruptions, against NumPy."""
+
+import numpy as np
+import pytest
+
+from keras_multimix.evaluation import corruption_errors
+from tests import helpers
+from tests.evaluation import nets
+
+quiet = {"verbose": False}
+CORRUPTIONS = {
+    "none": lambda x: x,
+    "dark": lambda x: 0.3 * x,
+    "turned": lambda x: x[:, ::-1].astype("float64"),
+    "zero": lambda x: np.zeros_like(x, dtype="uint8"),
+}
+
+
+def oracle(model, x, y):
+    """The error and the calibration error in 15 bins of `nets.dense`, by hand."""
+    w, b, v, c = (np.float64(each) for each in model.get_weights())
+    logits = np.tanh(x @ w + b) @ v + c
+    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    confidence, correct = p.max(axis=1), p.argmax(axis=1) == y
+    bins = np.minimum((15 * confidence).astype(int), 14)
+    gaps = [(confidence - correct)[bins == number].sum() for number in range(15)]
+    return 1 - correct.mean(), np.abs(gaps).sum() / len(y)
+
+
+@pytest.mark.parametrize("ending", ["logits", "dense softmax"])
+def test_errors_and_calibration(ending):
+    model, (x, y) = nets.dense(ending), nets.rows(count=200)
+    found = corruption_errors(model, x, y, CORRUPTIONS, batch_size=33, **quiet)
+    assert list(found["error"]) == list(found["ece"]) == list(CORRUPTIONS)
+    for name, corrupt in CORRUPTIONS.items():
+        error, ece = oracle(model, np.float64(corrupt(x)), y)
+        assert found["error"][name] == pytest.approx(error)
+        assert found["ece"][name] == pytest.approx(ece, abs=1e-5)
+    for measure in ("error", "ece"):
+        mean = np.mean(list(found[measure].values()))
+        assert found[f"mean_{measure}"] == pytest.approx(mean)
+    assert len({round(value, 6) for value in found["error"].values()}) > 2
+
+
+def test_labels_in_every_form_and_images():
+    model, (x, y) = nets.conv(), nets.rows((6, 6, 3), 7)
+    corruptions = {"dark": lambda x: 0.5 * x}
+    expected = corruption_errors(model, x, y, corruptions, **quiet)
+    for labels in (y[:, None], np.eye(7)[y], y.tolist()):
+        labels = np.array(labels)
+        assert corruption_errors(model, x, labels, corruptions, **quiet) == expected
+    tensors = helpers.tensors((x, y))
+    assert corruption_errors(model, *tensors, corruptions, **quiet) == expected
+
+
+def test_a_progress_bar_is_shown(capsys):
+    model, (x, y) = nets.dense(), nets.rows()
+    corruption_errors(model, x, y, {"none": lambda x: x})
+    assert "20/20" in capsys.readouterr().out
+
+
+X, Y = nets.rows()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"corruptions": {}}, "argument `corruptions`"),
+        ({"corruptions": [np.negative]}, "argument `corruptions`"),
+        ({"corruptions": {"a": X}}, "argument `corruptions`"),
+        ({"corruptions": {"a": lambda x: x[:5]}}, r"from 'a' as it was given"),
+        ({"corruptions": {"a": lambda x: x * np.nan}}, "NaN or infinity"),
+        ({"corruptions": {"a": lambda x: x.astype(str)}}, "Received: dtype <U"),
+        ({"x": X.astype(int)}, "floating-point inputs"),
+        ({"y": Y + 3}, "whole numbers from 0 to 3"),
+        ({"batch_size": 0}, "argument `batch_size`"),
+        ({"verbose": 2}, "argument `verbose`"),
+        ({"model": np.argmax}, "a keras.Model"),
+    ],
+)
+def test_bad_input(arguments, message):
+    given = {"model": nets.dense(), "x": X, "y": Y, "corruptions": CORRUPTIONS}
+    with pytest.raises(ValueError, match=message) as error:
+        corruption_errors(**{**given, **quiet, **arguments})
+    helpers.assert_three_parts(error)
