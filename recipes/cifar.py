@@ -19,6 +19,7 @@ from pathlib import Path
 from recipes.parts.ablation import ABLATION
 from recipes.parts.cifar_presets import PRESETS
 from recipes.shared import precision
+from recipes.shared.checkpoints import Checkpoints, folder_of
 from recipes.shared.experiment import run_experiment, setting_of
 from recipes.shared.methods import IMAGE_METHODS, Method, add_options, summaries
 from recipes.shared.options import (
@@ -253,15 +254,16 @@ def train(run, options, on_epoch_end):
         measured["profile"] = robustness.profile(network, split, run.seed)
         metrics |= robustness.profile_means(measured["profile"])
     if options.attack:
+        other = run._replace(method="erm", seed=run.seed + robustness.OTHER_SEED)
 
         def train_source():
-            source = run._replace(method="erm", seed=run.seed + robustness.OTHER_SEED)
-            return fit(split, labels, source, options, lambda: None)[0]
+            return fit(split, labels, other, options, lambda: None)[0]
 
         path = options.output / "sources" / f"{run.dataset}_{run.seed}.weights.h5"
         source = robustness.source_network(
             path, train_source, lambda: build_network(split, options)
         )
+        Checkpoints(folder_of(options.output, other)).remove()  # it is kept as a file
         metrics |= robustness.attack_errors(
             network, source, split, options.attack, options.epsilon / 255
         )

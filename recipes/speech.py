@@ -37,7 +37,7 @@ PRESETS = {
     ),
     "paper": (
         "mixup's: 65 000 clips, 30 words; run it with --alpha 0.1 and 0.2",
-        {"dataset": "speech_commands", "seeds": 1},
+        {"dataset": "speech_commands", "seeds": 1, "checkpoint_every": "10min"},
     ),
 }
 

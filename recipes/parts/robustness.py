@@ -12,6 +12,7 @@ from keras_multimix.evaluation import (
 )
 from recipes.shared.curves import predict
 from recipes.shared.measures import error_rate
+from recipes.shared.locks import locked
 from recipes.shared.whole_files import written_whole
 
 OTHER_SEED = 1000  # far from the seeds of the runs: the source is another network
@@ -70,14 +71,16 @@ def source_network(path, train, build):
         train: function () -> a trained network.
         build: function () -> the same network, untrained.
     """
-    if path.exists():
-        network = build()
-        network.load_weights(path)
+    # Processes with other methods need the same network: the first one trains it.
+    with locked(path.with_suffix(".lock")):
+        if path.exists():
+            network = build()
+            network.load_weights(path)
+            return network
+        network = train()
+        with written_whole(path) as temporary:
+            network.save_weights(temporary)
         return network
-    network = train()
-    with written_whole(path) as temporary:
-        network.save_weights(temporary)
-    return network
 
 
 def attack_errors(network, source, split, attacks, epsilon):

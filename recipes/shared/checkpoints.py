@@ -1,0 +1,148 @@
+"""The checkpoints of a run: files whose names say whether their content is whole.
+
+OUTPUT/checkpoints/<run>/000012-<start of the SHA-256>.weights.h5 holds the weights as a
+`MixupModel` saves them, with the optimizer and the random states of layers, and what else
+a run needs to go on, as JSON.
+"""
+
+import hashlib
+import json
+import re
+import shutil
+
+from recipes.shared.results import check_same, settings_of
+from recipes.shared.whole_files import remove_unfinished, written_whole
+
+_SUFFIX = ".weights.h5"
+_STATE = "state_of_the_run"
+_DIGITS = 16  # of a checksum
+
+
+def name_of(run):
+    """The name of a run, as files and folders have it."""
+    return re.sub(r"[^\w.=-]+", "_", "-".join(map(str, run)))
+
+
+def folder_of(output, run):
+    """Where the checkpoints of a run are."""
+    return output / "checkpoints" / name_of(run)
+
+
+class Checkpoints:
+    """The checkpoints of one run, which one process at a time may use.
+
+    Args:
+        folder: where they are.
+    """
+
+    def __init__(self, folder):
+        self.folder = folder
+        self._last = None  # the newest that is known to be whole
+
+    def write(self, epoch, save_weights, state):
+        """Writes one, whole or not at all, and keeps the one before.
+
+        Args:
+            epoch: number of epochs that are done.
+            save_weights: function (path) that writes an HDF5 file.
+            state: a dict for JSON.
+
+        Raises:
+            OSError: Where there is no room; the older ones are still there.
+        """
+        import h5py  # here: `--help` need not wait for it
+        import numpy as np
+
+        names = []
+
+        def named(path):
+            names.append(f"{epoch:06}-{_checksum(path)}{_SUFFIX}")
+            return names[0]
+
+        with written_whole(self.folder / f"checkpoint{_SUFFIX}", named) as path:
+            save_weights(path)
+            text = json.dumps({**state, "epoch": epoch}).encode()
+            with h5py.File(path, "a") as file:
+                file[_STATE] = np.frombuffer(text, dtype="uint8")
+        new = self.folder / names[0]
+        for path in set(self._files()) - {new, self._last}:
+            path.unlink(missing_ok=True)
+        self._last = new
+
+    def newest(self, tell=lambda line: None):
+        """The path of the newest whole one, or None.
+
+        Args:
+            tell: function (line) called for each newer one that is damaged.
+        """
+        for path in self._files():
+            if _is_whole(path):
+                self._last = path
+                return path
+            tell(
+                f"Expected {path} as it was written. Received: other bytes, by its "
+                "checksum. It is not used; the one before is, or the run begins anew."
+            )
+        return None
+
+    def clean(self):
+        """Removes what killed processes began to write."""
+        remove_unfinished(self.folder)
+
+    def remove(self):
+        """Removes them all: the run has its record."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        if self.folder.parent.is_dir() and not any(self.folder.parent.iterdir()):
+            self.folder.parent.rmdir()
+
+    def _files(self):
+        """The newest first."""
+        found = [p for p in self.folder.glob(f"*{_SUFFIX}") if p.name[:1].isdigit()]
+        return sorted(found, reverse=True)
+
+
+def read_state(path):
+    """The dict that a checkpoint was written with, and `epoch`."""
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        return json.loads(file[_STATE][()].tobytes())
+
+
+def check_all(output, runs, same):
+    """Refuses to go on where a run was begun with other options, before any runs.
+
+    Args:
+        output: the output folder.
+        runs: list of `recipes.shared.runner.Run`.
+        same: what `identity` gave.
+
+    Raises:
+        ValueError: Nothing has changed then.
+    """
+    for run in runs:
+        path = Checkpoints(folder_of(output, run)).newest()
+        if path:
+            check_same(read_state(path), same, path)
+
+
+def identity(options):
+    """What a run that goes on must have been begun with.
+
+    Args:
+        options: what `recipes.shared.options.parse` gave.
+    """
+    return {
+        "recipe": getattr(options, "recipe", None),
+        "backend": options.backend,
+        "settings": settings_of(options),
+    }
+
+
+def _checksum(path):
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:_DIGITS]
+
+
+def _is_whole(path):
+    return path.name == f"{path.name[:6]}-{_checksum(path)}{_SUFFIX}"
