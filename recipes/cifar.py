@@ -197,6 +197,14 @@ def load_data(options, seed):
     )[0]
 
 
+def load_split(run, options):
+    """The rows of a run as it learns them, before some are held out."""
+    import dataclasses
+
+    split, labels = load_data(options, run.seed)
+    return dataclasses.replace(split, train_labels=labels)
+
+
 def fit(split, labels, run, options, on_epoch_end):
     """Trains one network; returns it and its record."""
     import dataclasses

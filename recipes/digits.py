@@ -53,17 +53,23 @@ def parse_options(arguments=None):
     return parse(parser, arguments)
 
 
+def load_split(run, options):
+    """The rows of a run, before some are held out."""
+    from recipes.datasets import digits
+
+    # Those that are held out later come on top.
+    return digits.load_split(options.train_size + _held_out(options), run.seed)
+
+
 def train(run, options, on_epoch_end):
     """One run; returns its record."""
     import keras
 
-    from recipes.datasets import digits
     from recipes.networks import small_conv
     from recipes.shared.optimizers import adam_cosine
     from recipes.shared.training import train_classifier
 
-    # Those that are held out later come on top.
-    split = digits.load_split(options.train_size + _held_out(options), run.seed)
+    split = load_split(run, options)
     keras.utils.set_random_seed(run.seed)
     return train_classifier(
         small_conv.build(split.input_shape, split.num_classes),

@@ -161,6 +161,17 @@ def _fit(run, images, options, on_epoch_end):
     return {**measured, "seconds_before": resuming.seconds}
 
 
+def measure_again(network, options):
+    """The measures of a net on the test images, as those of a run."""
+    from recipes.datasets import image_streams
+    from recipes.parts.streamed_curve import StreamedCurve
+
+    part = load_data(options).test
+    test = image_streams.test_batches(part, options.image_size, batch_size=250)
+    curve = StreamedCurve(network, test, 1, None)
+    return curve.measures(*curve.predictions())
+
+
 def main(arguments=None):
     """The command; returns the records in results.json."""
     options = parse_options(arguments)

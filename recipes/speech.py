@@ -87,6 +87,12 @@ def build_network(split, options):
     return keras.Model(waveforms, net(spectrograms))
 
 
+def load_split(run, options):
+    """The rows of a run, before some are held out."""
+    drawn = options.train_size or options.test_size
+    return load_data(run.dataset, options, run.seed if drawn else 0)
+
+
 def load_data(dataset, options, seed):
     """The clips, as what is to be mixed: spectrograms or waveforms."""
     from recipes.datasets import speech

@@ -9,8 +9,8 @@ import numpy as np
 class ShuffledRows(keras.utils.PyDataset):
     """Batches `(inputs, labels)`, shuffled anew every epoch.
 
-    Nothing but the seed and the attribute `epoch` fixes the order: set it to go on where
-    a training stopped.
+    Nothing but the seed and the attribute `epoch` fixes the order: set it to go on
+    where a training stopped.
 
     Args:
         inputs: (N, ...) array.
@@ -63,8 +63,8 @@ class Augmented(keras.utils.PyDataset):
     Its attribute `epoch` is that of the other dataset.
 
     Args:
-        dataset: a `keras.utils.PyDataset` with an attribute `epoch`, of structures whose
-            leaves of rank 4 are images.
+        dataset: a `keras.utils.PyDataset` with an attribute `epoch`, of structures
+            whose leaves of rank 4 are images.
         augment: function (images, generator) -> images.
         seed: of the changes.
     """

@@ -118,8 +118,10 @@ def _file_part(by_class, numbers):
             )
 
         numbers = tf.data.Dataset.range(passes.start, passes.stop)
-        return numbers.flat_map(one_pass).skip(skipped).map(
-            lambda path, label: (tf.io.read_file(path), label), tf.data.AUTOTUNE
+        return (
+            numbers.flat_map(one_pass)
+            .skip(skipped)
+            .map(lambda path, label: (tf.io.read_file(path), label), tf.data.AUTOTUNE)
         )
 
     return Part(len(paths), rows)

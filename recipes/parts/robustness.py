@@ -11,8 +11,8 @@ from keras_multimix.evaluation import (
     iterative_fgsm,
 )
 from recipes.shared.curves import predict
-from recipes.shared.measures import error_rate
 from recipes.shared.locks import locked
+from recipes.shared.measures import error_rate
 from recipes.shared.whole_files import written_whole
 
 OTHER_SEED = 1000  # far from the seeds of the runs: the source is another network
@@ -88,7 +88,8 @@ def attack_errors(network, source, split, attacks, epsilon):
 
     Args:
         network: the network under attack.
-        source: another network, which makes the examples of the black box.
+        source: another network, which makes the examples of the black box; None leaves
+            them out.
         split: with images in [0, 1].
         attacks: "fgsm", "ifgsm" or both.
         epsilon: largest change of a value.
@@ -99,7 +100,8 @@ def attack_errors(network, source, split, attacks, epsilon):
     for name in attacks:
         make = partial(_ATTACKS[name], epsilon=epsilon, **options)
         white = adversarial_error(network, x, y, make, **options)
-        black = adversarial_error(network, x, y, make(source, x, y), **options)
         errors[f"{name}_error"] = white["top1"]
-        errors[f"{name}_black_box_error"] = black["top1"]
+        if source is not None:
+            black = adversarial_error(network, x, y, make(source, x, y), **options)
+            errors[f"{name}_black_box_error"] = black["top1"]
     return errors

@@ -1,8 +1,8 @@
 """The checkpoints of a run: files whose names say whether their content is whole.
 
-OUTPUT/checkpoints/<run>/000012-<start of the SHA-256>.weights.h5 holds the weights as a
-`MixupModel` saves them, with the optimizer and the random states of layers, and what else
-a run needs to go on, as JSON.
+OUTPUT/checkpoints/<run>/000012-<start of the SHA-256>.weights.h5 holds the weights as
+a `MixupModel` saves them, with the optimizer and the random states of layers, and what
+else a run needs to go on, as JSON.
 """
 
 import hashlib

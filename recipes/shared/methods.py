@@ -132,8 +132,8 @@ def add_options(
         "--save-models",
         action="store_true",
         default=None,
-        help="keep each trained net in OUTPUT/models: the last one, and the one with the "
-        "fewest errors on validation rows",
+        help="keep each trained net in OUTPUT/models: the last one, and the one with "
+        "the fewest errors on validation rows",
     )
     add_checkpoint_option(parser)
 

@@ -8,7 +8,7 @@ from tqdm import tqdm
 from recipes.shared.checkpoints import identity, name_of
 from recipes.shared.curves import predict
 from recipes.shared.measures import measure
-from recipes.shared.results import with_nan, without_nan, write_whole
+from recipes.shared.results import without_nan, write_whole
 from recipes.shared.whole_files import written_whole
 
 
@@ -20,9 +20,9 @@ def path_of(output, run, which):
 class ModelSaver(keras.callbacks.Callback):
     """Saves the net at the end, and the one that is best on validation rows.
 
-    The best has the fewest errors on the validation rows, of the epochs after which the
-    curve measures; of equal ones the lower likelihood loss there, then the earlier. Test
-    rows have no say: without validation rows there is no best.
+    The best has the fewest errors on the validation rows, of the epochs after which
+    the curve measures; of equal ones the lower likelihood loss there, then the earlier.
+    Test rows have no say: without validation rows there is no best.
 
     Args:
         network: the net that is trained, without any mixing around it.
@@ -74,8 +74,8 @@ class ModelSaver(keras.callbacks.Callback):
         self._save("last", self.curve.epochs, metrics)
         if not self.split:
             tqdm.write(
-                f"Saved {path_of(self.options.output, self.run, 'last')} alone: without "
-                "validation rows nothing says which net is best but the tests."
+                f"Saved {path_of(self.options.output, self.run, 'last')} alone: "
+                "without validation rows, only the tests could say which net is best."
             )
 
     def _save(self, which, epochs, metrics):
@@ -93,24 +93,3 @@ class ModelSaver(keras.callbacks.Callback):
             self.network.save(temporary)
         text = json.dumps(without_nan(record), indent=1) + "\n"
         write_whole(path.with_suffix(".json"), text)
-
-
-def read_record(path):
-    """The record beside a saved net.
-
-    Args:
-        path: of the net.
-
-    Raises:
-        ValueError: Where there is none, or it is none of these.
-    """
-    beside = path.with_suffix(".json")
-    try:
-        record = with_nan(json.loads(beside.read_text(encoding="utf-8")))
-        return {name: record[name] for name in ("recipe", "settings", "dataset", "seed")}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(
-            f"Expected the record of the net in {beside}, as --save-models writes it. "
-            f"Received: {type(error).__name__}: {error}. Put it there, or name the data "
-            "with --dataset."
-        ) from error
