@@ -134,7 +134,6 @@ def measured(network, recipe, run, described, options):
         described: the options of the recipe.
         options: with `attack`, `epsilon` and `source`.
     """
-    from recipes.datasets.split import hold_out
     from recipes.parts.robustness import attack_errors
     from recipes.shared.curves import predict
     from recipes.shared.measures import measure
@@ -147,9 +146,8 @@ def measured(network, recipe, run, described, options):
                 "of images. Leave out --attack."
             )
         return recipe.measure_again(network, described)
-    split = recipe.load_split(run, described)
+    split = held_out(recipe, run, described)
     check_fits(network, split.input_shape, split.num_classes)
-    split = hold_out(split, described.validation_size, run.seed)
     found = measure(predict(network, split.test_inputs), split.test_labels)
     found |= scaled_measures(network, split)
     if options.attack:
@@ -157,6 +155,14 @@ def measured(network, recipe, run, described, options):
         attacks, epsilon = options.attack, options.epsilon / 255
         found |= attack_errors(network, source, split, attacks, epsilon)
     return found
+
+
+def held_out(recipe, run, described):
+    """The rows of a run, those for the temperature held out as it did."""
+    from recipes.datasets.split import hold_out
+
+    split = recipe.load_split(run, described)
+    return hold_out(split, described.validation_size, run.seed)
 
 
 def check_fits(network, input_shape, num_classes):

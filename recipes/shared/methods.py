@@ -135,12 +135,7 @@ def add_options(
         help="keep each trained net in OUTPUT/models: the last one, and the one with "
         "the fewest errors on validation rows",
     )
-    add_checkpoint_option(parser)
-
-
-def add_checkpoint_option(parser):
-    """Adds `--checkpoint-every`."""
-    parser.add_argument(
+    add(
         "--checkpoint-every",
         type=every,
         metavar="WHEN",

@@ -44,6 +44,7 @@ class Resuming(keras.callbacks.Callback):
         self.begin = time.perf_counter()
         every = getattr(options, "checkpoint_every", None)
         self.due = Due(every) if every else None
+        self.is_stream = False
         self.checkpoints.clean()
         self.path = self.checkpoints.newest(tell=tqdm.write)
         self.state = read_state(self.path) if self.path else None
@@ -63,8 +64,10 @@ class Resuming(keras.callbacks.Callback):
             callbacks: list of others, which are called before this one.
         """
         if self.epoch < epochs:
+            arguments = data()
+            self.is_stream = "steps_per_epoch" in arguments
             model.fit(
-                **data(),
+                **arguments,
                 epochs=epochs,
                 initial_epoch=self.epoch,
                 verbose=0,
@@ -81,6 +84,15 @@ class Resuming(keras.callbacks.Callback):
             self._take_over()
         elif self.due:
             self._write_the_first()
+
+    def on_train_batch_begin(self, batch, logs=None):
+        """Sets the random states again, where opening a stream has drawn from them.
+
+        PyTorch's loader draws when it opens one, which a run does once in each process.
+        """
+        if self.state and self.is_stream:
+            set_random_states(self.state["random"])
+        self.state = None
 
     def on_epoch_end(self, epoch, logs=None):
         """Writes one if it is due, and at the end of the run."""
