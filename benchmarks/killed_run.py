@@ -75,7 +75,7 @@ def killed(kind, folder, backend, count, rng):
 
 def _newest(folder):
     """The epochs of the newest checkpoint; the first one is not of an epoch."""
-    names = [path.name for path in folder.glob("out/checkpoints/*/0*.h5")]
+    names = [path.name for path in folder.glob("out/checkpoints/*/0*.npz")]
     return max((int(name[:6]) for name in names), default=0)
 
 

@@ -181,9 +181,9 @@ def damage_checkpoints(count, rng, folder, backend):
     from benchmarks import killed_training as training
     from recipes.shared.checkpoints import Checkpoints, read_state
 
-    model, checkpoints = training.MODELS["mixup"](), Checkpoints(folder)
+    held, checkpoints = values(training.MODELS["mixup"]()), Checkpoints(folder)
     for epoch in (1, 2):
-        checkpoints.write(epoch, model.save_weights, {})
+        checkpoints.write(epoch, held, {})
     path = checkpoints.newest()
     whole, lost = path.read_bytes(), 0
     for _ in range(count):

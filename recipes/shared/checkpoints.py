@@ -1,8 +1,8 @@
 """The checkpoints of a run: files whose names say whether their content is whole.
 
-OUTPUT/checkpoints/<run>/000012-<start of the SHA-256>.weights.h5 holds the weights as
-a `MixupModel` saves them, with the optimizer and the random states of layers, and what
-else a run needs to go on, as JSON.
+OUTPUT/checkpoints/<run>/000012-<start of the SHA-256>.npz holds the values of all
+variables, and what else a run needs to go on, as JSON. NumPy writes it, because HDF5,
+which Keras writes, ends the process with a segmentation fault where a disk is full.
 """
 
 import hashlib
@@ -10,11 +10,12 @@ import json
 import re
 import shutil
 
+import numpy as np
+
 from recipes.shared.results import check_same, settings_of
 from recipes.shared.whole_files import remove_unfinished, written_whole
 
-_SUFFIX = ".weights.h5"
-_STATE = "state_of_the_run"
+_SUFFIX = ".npz"
 _DIGITS = 16  # of a checksum
 
 
@@ -39,20 +40,17 @@ class Checkpoints:
         self.folder = folder
         self._last = None  # the newest that is known to be whole
 
-    def write(self, epoch, save_weights, state):
+    def write(self, epoch, values, state):
         """Writes one, whole or not at all, and keeps the one before.
 
         Args:
             epoch: number of epochs that are done.
-            save_weights: function (path) that writes an HDF5 file.
+            values: list of arrays.
             state: a dict for JSON.
 
         Raises:
             OSError: Where there is no room; the older ones are still there.
         """
-        import h5py  # here: `--help` need not wait for it
-        import numpy as np
-
         names = []
 
         def named(path):
@@ -60,10 +58,9 @@ class Checkpoints:
             return names[0]
 
         with written_whole(self.folder / f"checkpoint{_SUFFIX}", named) as path:
-            save_weights(path)
             text = json.dumps({**state, "epoch": epoch}).encode()
-            with h5py.File(path, "a") as file:
-                file[_STATE] = np.frombuffer(text, dtype="uint8")
+            named_values = {str(number): value for number, value in enumerate(values)}
+            np.savez(path, state=np.frombuffer(text, "uint8"), **named_values)
         new = self.folder / names[0]
         for path in set(self._files()) - {new, self._last}:
             path.unlink(missing_ok=True)
@@ -103,10 +100,14 @@ class Checkpoints:
 
 def read_state(path):
     """The dict that a checkpoint was written with, and `epoch`."""
-    import h5py
+    with np.load(path) as file:
+        return json.loads(file["state"].tobytes())
 
-    with h5py.File(path, "r") as file:
-        return json.loads(file[_STATE][()].tobytes())
+
+def read_values(path):
+    """The list of arrays that a checkpoint was written with."""
+    with np.load(path) as file:
+        return [file[str(number)] for number in range(len(file.files) - 1)]
 
 
 def check_all(output, runs, same):

@@ -7,7 +7,13 @@ import keras
 from tqdm import tqdm
 
 from recipes.shared.checkpoint_times import Due
-from recipes.shared.checkpoints import Checkpoints, folder_of, identity, read_state
+from recipes.shared.checkpoints import (
+    Checkpoints,
+    folder_of,
+    identity,
+    read_state,
+    read_values,
+)
 from recipes.shared.random_states import random_states, set_random_states
 from recipes.shared.results import check_same
 
@@ -110,9 +116,7 @@ class Resuming(keras.callbacks.Callback):
 
     def _write(self, epoch):
         # Keras' callbacks give the model with its values in it, also on JAX.
-        model = self.model
-        if not model.optimizer.built:
-            model.optimizer.build(model.trainable_variables)
+        values = [keras.ops.convert_to_numpy(v.value) for v in variables_of(self.model)]
         state = {
             **self.same,
             "data": self.data,
@@ -121,7 +125,7 @@ class Resuming(keras.callbacks.Callback):
             "epoch_of_data": self.epoch_of.epoch if self.epoch_of else None,
             "parts": {name: part.state() for name, part in self.parts.items()},
         }
-        self.checkpoints.write(epoch, model.save_weights, state)
+        self.checkpoints.write(epoch, values, state)
         self.due.written(epoch)
 
     def _write_the_first(self):
@@ -140,7 +144,7 @@ class Resuming(keras.callbacks.Callback):
             ) from error
 
     def _take_over(self):
-        self.model.load_weights(self.path)
+        set_values(variables_of(self.model), read_values(self.path), self.path)
         for name, part in self.parts.items():
             part.set_state(self.state["parts"][name])
         if self.epoch_of:
@@ -149,3 +153,36 @@ class Resuming(keras.callbacks.Callback):
             self.due.written(self.epoch)
         # Last: what comes before may draw.
         set_random_states(self.state["random"])
+
+
+def variables_of(model):
+    """Weights, optimizer, and the random states of the mixing layer and all others.
+
+    The files of a `MixupModel` have the same.
+    """
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
+    return [*model.variables, *model.optimizer.variables]
+
+
+def set_values(variables, values, path):
+    """Assigns the values of a checkpoint, all or none.
+
+    Args:
+        variables: list of `keras.Variable`.
+        values: list of arrays.
+        path: of the checkpoint, for the error.
+
+    Raises:
+        ValueError: Where they are those of another model.
+    """
+    shapes = [tuple(variable.shape) for variable in variables]
+    found = [value.shape for value in values]
+    if shapes != found:
+        raise ValueError(
+            f"Expected in {path} the {len(shapes)} variables of this model. Received: "
+            f"{len(found)} of other shapes, as another version of the recipe has "
+            "them. Go on with that version, or choose another --output."
+        )
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)

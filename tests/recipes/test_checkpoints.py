@@ -8,22 +8,18 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 
 from recipes.shared import whole_files
 from recipes.shared.checkpoint_times import Due, Every, every
-from recipes.shared.checkpoints import Checkpoints, read_state
+from recipes.shared.checkpoints import Checkpoints, read_state, read_values
 from recipes.shared.locks import locked
 
 
 def write(checkpoints, epoch):
-    import h5py
-
-    def save_weights(path):
-        with h5py.File(path, "w") as file:
-            file["weights"] = [epoch] * 100
-
-    checkpoints.write(epoch, save_weights, {"note": f"of {epoch}"})
+    values = [np.full((2, 100), epoch, "float32"), np.arange(3, dtype="uint32")]
+    checkpoints.write(epoch, values, {"note": f"of {epoch}"})
 
 
 @pytest.fixture
@@ -42,6 +38,12 @@ def test_the_newest_and_the_one_before_are_kept(three):
     assert epochs(three) == [2, 3]
     again = Checkpoints(three.folder)
     assert read_state(again.newest()) == {"note": "of 3", "epoch": 3}
+    values = read_values(again.newest())
+    assert [(v.dtype, v.shape) for v in values] == [
+        ("float32", (2, 100)),
+        ("uint32", (3,)),
+    ]
+    assert (values[0] == 3).all()
     write(again, 10)
     assert epochs(again) == [3, 10]
     again.remove()
@@ -67,19 +69,25 @@ def test_any_damage_is_seen(three, rng):
     assert epochs(again) == [2, 4]
 
 
-def test_a_failed_write_leaves_what_was_there(three, monkeypatch):
-    def full(path):
-        path.write_bytes(b"half")
-        raise OSError(28, "No space left on device")
-
+def test_a_write_without_room_leaves_what_was_there(three):
+    resource = pytest.importorskip("resource")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     before = sorted(three.folder.iterdir())
-    with pytest.raises(OSError, match="No space"):
-        three.write(4, full, {})
-    assert sorted(three.folder.iterdir()) == before
+    for size in (10, 3_000, 30_000):
+        try:
+            # A file that may not grow fails as on a full disk.
+            resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+            with pytest.raises(OSError):
+                three.write(4, [np.zeros((100, 100))], {})
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        assert sorted(three.folder.iterdir()) == before
+    write(three, 4)
+    assert epochs(three) == [3, 4]
 
 
 def test_what_a_killed_process_began_is_removed(three):
-    (three.folder / "unfinished_7_unfinished_checkpoint.weights.h5").write_text("half")
+    (three.folder / "unfinished_checkpoint.npz").write_text("half")
     three.clean()
     assert epochs(three) == [2, 3]
 
