@@ -29,9 +29,7 @@ def test_a_missing_table_is_named_before_another_one_is_trained_on(
     monkeypatch.setattr("recipes.datasets.files._download", fail)
     monkeypatch.setattr(tabular, "train", pytest.fail)
     command = ["--dataset", "wine", "abalone", "--data-dir", str(tmp_path / "gone")]
-    with pytest.raises(
-        ValueError, match="Expected uci/abalone.*no network"
-    ):
+    with pytest.raises(ValueError, match="Expected uci/abalone.*no network"):
         tabular.main([*command, "--backend", keras.config.backend()])
 
 
