@@ -39,6 +39,8 @@ def parse_options(arguments=None):
     add("--saves", type=integer(0), default=10, help="to kill while they write")
     add("--plain-saves", type=integer(0), default=10, help="the same of Keras alone")
     add("--recipes", type=integer(0), default=50, help="kills of a running recipe")
+    add("--runs", type=integer(0), default=10, help="kills of a run with checkpoints")
+    add("--checkpoints", type=integer(0), default=200, help="to damage")
     add("--files", type=integer(0), default=200, help="to cut short")
     add("--inputs", type=integer(0), default=2000, help="calls of layers to try")
     add("--seed", type=integer(0), default=0, help="of all faults")
@@ -155,6 +157,45 @@ def _lines(path):
     return path.read_text().split() if path.exists() else []
 
 
+def kill_runs(count, rng, folder, backend):
+    """Each ends, going on, with all numbers of one that was left alone?"""
+    from benchmarks import killed_run
+
+    kills = lost = number = 0
+    expected = {}
+    while kills < count:
+        kind = sorted(killed_run.COMMANDS)[number % len(killed_run.COMMANDS)]
+        if kind not in expected:
+            expected[kind] = killed_run.left_alone(kind, folder / kind, backend)
+        place = folder / f"run{number}"
+        number += 1
+        more = min(rng.randint(1, 4), count - kills)
+        done, record = killed_run.killed(kind, place, backend, more, rng)
+        kills += done
+        lost += record != expected[kind]
+    return {"injected": kills, "lost": lost}
+
+
+def damage_checkpoints(count, rng, folder, backend):
+    """Each is passed over for the one before, and never taken for whole?"""
+    from benchmarks import killed_training as training
+    from recipes.shared.checkpoints import Checkpoints, read_state
+
+    held, checkpoints = values(training.MODELS["mixup"]()), Checkpoints(folder)
+    for epoch in (1, 2):
+        checkpoints.write(epoch, held, {})
+    path = checkpoints.newest()
+    whole, lost = path.read_bytes(), 0
+    for _ in range(count):
+        damaged = bytearray(whole)
+        damaged[rng.randrange(len(whole))] ^= 1 << rng.randrange(8)
+        path.write_bytes(damaged[: rng.choice([len(whole), rng.randrange(len(whole))])])
+        lines = []
+        found = checkpoints.newest(tell=lines.append)
+        lost += read_state(found)["epoch"] != 1 or str(path) not in lines[0]
+    return {"injected": count, "lost": lost}
+
+
 def cut_files(count, rng, folder, backend):
     """Each is refused, and left as it is?"""
     import keras
@@ -236,6 +277,8 @@ FAULTS = {
     "saves": ("saves killed while they write", kill_saves),
     "plain_saves": ("the same of a plain Keras model, to compare", kill_plain_saves),
     "recipes": ("kills of a recipe at a random time", kill_recipes),
+    "runs": ("runs of a recipe killed at a random time, then gone on with", kill_runs),
+    "checkpoints": ("checkpoints with a bit changed or cut short", damage_checkpoints),
     "files": ("files cut short", cut_files),
     "inputs": ("hostile and good inputs", try_inputs),
 }

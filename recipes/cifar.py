@@ -146,6 +146,11 @@ def load_data(options, seed):
     return image_runs.labelled(split, options, seed)
 
 
+def load_split(run, options):
+    """The rows of a run as it learns them."""
+    return image_runs.learned(*load_data(options, run.seed))
+
+
 def fit(split, labels, run, options, on_epoch_end):
     """Trains one network; returns it and its record."""
     return image_runs.fit(

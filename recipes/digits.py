@@ -53,19 +53,27 @@ def parse_options(arguments=None):
     return parse(parser, arguments)
 
 
+def load_split(run, options):
+    """The rows of a run."""
+    from recipes.datasets import digits
+    from recipes.datasets.split import hold_out, with_held_out
+
+    # Those that are held out come on top.
+    rows = with_held_out(options.train_size, options.validation_size)
+    return hold_out(
+        digits.load_split(rows, run.seed), options.validation_size, run.seed
+    )
+
+
 def train(run, options, on_epoch_end):
     """One run; returns its record."""
     import keras
 
-    from recipes.datasets import digits
-    from recipes.datasets.split import with_held_out
     from recipes.networks import small_conv
     from recipes.shared.optimizers import adam_cosine
     from recipes.shared.training import train_classifier
 
-    # Those that are held out later come on top.
-    rows = with_held_out(options.train_size, options.validation_size)
-    split = digits.load_split(rows, run.seed)
+    split = load_split(run, options)
     keras.utils.set_random_seed(run.seed)
     return train_classifier(
         small_conv.build(split.input_shape, split.num_classes),

@@ -133,6 +133,11 @@ def load_data(options, seed):
     return image_runs.labelled(split, options, seed)
 
 
+def load_split(run, options):
+    """The rows of a run as it learns them."""
+    return image_runs.learned(*load_data(options, run.seed))
+
+
 def build_optimizer(options):
     """A function (epochs, steps_per_epoch) -> optimizer, as the options say."""
     from recipes.shared.optimizers import adam, adam_cosine

@@ -40,7 +40,7 @@ PRESETS = {
     ),
     "paper": (
         "mixup's: 224 × 224, batch 1024, 90 epochs, lr 0.1 to 0.4, bfloat16",
-        {"mixed_precision": "bfloat16", "seeds": 1},
+        {"mixed_precision": "bfloat16", "seeds": 1, "checkpoint_every": "10min"},
     ),
 }
 # Epochs at which the learning rate falls, as shares of a run of 200 and of any other.
@@ -118,6 +118,8 @@ def _fit(run, images, options, on_epoch_end):
     from recipes.parts.streamed_curve import StreamedCurve
     from recipes.shared.methods import build_mixer
     from recipes.shared.optimizers import SGDWithL2
+    from recipes.shared.resuming import Resuming
+    from recipes.shared.saved_models import ModelSaver
 
     method = IMAGE_METHODS[run.method]
     epochs = epochs_of(method, options)
@@ -138,15 +140,36 @@ def _fit(run, images, options, on_epoch_end):
     if options.tensorboard:
         folder = options.output / "tensorboard" / "-".join(map(str, run))
         callbacks.append(keras.callbacks.TensorBoard(folder, write_graph=False))
-    model.fit(
-        image_streams.train_batches(images.train, size, batch_size, run.seed),
-        steps_per_epoch=steps_per_epoch,
-        epochs=epochs,
-        verbose=0,
-        callbacks=callbacks,
-        shuffle=False,  # Keras warns of the default: the stream is shuffled itself.
-    )
-    return curve.measured()
+    saver = ModelSaver(network, options, run, curve)
+    counts = {"train": images.train.size, "test": images.test.size}
+    resuming = Resuming(options, run, counts, {"curve": curve, "models": saver})
+
+    def data():
+        steps = range(resuming.epoch * steps_per_epoch, epochs * steps_per_epoch)
+        return {
+            "x": image_streams.train_batches(
+                images.train, size, batch_size, run.seed, steps
+            ),
+            "steps_per_epoch": steps_per_epoch,
+            # Keras warns of the default: the stream is shuffled itself.
+            "shuffle": False,
+        }
+
+    resuming.fit(model, data, epochs, [*callbacks, saver])
+    measured = curve.measured()
+    saver.save_last(measured["metrics"])
+    return {**measured, "seconds_before": resuming.seconds}
+
+
+def measure_again(network, options):
+    """The measures of a net on the test images, as those of a run."""
+    from recipes.datasets import image_streams
+    from recipes.parts.streamed_curve import StreamedCurve
+
+    part = load_data(options).test
+    test = image_streams.test_batches(part, options.image_size, batch_size=250)
+    curve = StreamedCurve(network, test, 1, None)
+    return curve.measures(*curve.predictions())
 
 
 def main(arguments=None):

@@ -59,18 +59,26 @@ def parse_options(arguments=None):
     return options
 
 
-def train(run, options, on_epoch_end):
-    """One run; returns its record."""
-    import keras
-
+def load_split(run, options):
+    """The rows of a run."""
     from recipes.datasets import small_images
-    from recipes.networks import small_conv
-    from recipes.shared.optimizers import adam_cosine
-    from recipes.shared.training import train_classifier
+    from recipes.datasets.split import hold_out
 
     split = small_images.load_split(
         run.dataset, options.data_dir, run.seed, options.train_size
     )
+    return hold_out(split, options.validation_size, run.seed)
+
+
+def train(run, options, on_epoch_end):
+    """One run; returns its record."""
+    import keras
+
+    from recipes.networks import small_conv
+    from recipes.shared.optimizers import adam_cosine
+    from recipes.shared.training import train_classifier
+
+    split = load_split(run, options)
     keras.utils.set_random_seed(run.seed)
     return train_classifier(
         small_conv.build(split.input_shape, split.num_classes),

@@ -37,7 +37,7 @@ PRESETS = {
     ),
     "paper": (
         "mixup's: 65 000 clips, 30 words; run it with --alpha 0.1 and 0.2",
-        {"dataset": "speech_commands", "seeds": 1},
+        {"dataset": "speech_commands", "seeds": 1, "checkpoint_every": "10min"},
     ),
 }
 
@@ -85,6 +85,22 @@ def build_network(split, options):
     spectrograms = LogSpectrogram()(waveforms)
     net = build(spectrograms.shape[1:], split.num_classes, width=width)
     return keras.Model(waveforms, net(spectrograms))
+
+
+def load_split(run, options):
+    """The rows of a run."""
+    return _held_out(load_data(run.dataset, options, _seed(run, options)), run, options)
+
+
+def _seed(run, options):
+    """Of the clips, which are the same for every run unless some are drawn."""
+    return run.seed if options.train_size or options.test_size else 0
+
+
+def _held_out(split, run, options):
+    from recipes.datasets.split import hold_out
+
+    return hold_out(split, options.validation_size, run.seed)
 
 
 def load_data(dataset, options, seed):
@@ -135,15 +151,14 @@ def main(arguments=None):
     options = parse_options(arguments)
     select_backend(options.backend)
 
-    # Reading clips takes seconds; the parts are the same for every method, and for
-    # every seed unless clips are drawn.
+    # Reading clips takes seconds.
     @functools.lru_cache(maxsize=1)
     def data_of(seed):
         return load_data(options.dataset, options, seed)
 
     def train_run(run, options, on_epoch_end):
-        drawn = options.train_size or options.test_size
-        return train(run, data_of(run.seed if drawn else 0), options, on_epoch_end)
+        split = _held_out(data_of(_seed(run, options)), run, options)
+        return train(run, split, options, on_epoch_end)
 
     return run_experiment(
         "speech", options, [options.dataset], IMAGE_METHODS, train_run, report_and_draw

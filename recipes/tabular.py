@@ -12,7 +12,7 @@ that goes on for longer.
 from recipes.shared.experiment import run_experiment
 from recipes.shared.methods import METHODS, add_options, summaries
 from recipes.shared.options import add_tfds_option, one_of, option_parser, parse
-from recipes.shared.runner import select_backend
+from recipes.shared.runner import Run, select_backend
 
 DESCRIPTION = """\
 Trains a multilayer perceptron on tables and compares plain training, mixup at several
@@ -64,18 +64,26 @@ def parse_options(arguments=None):
     return parse(parser, arguments, PRESETS)
 
 
-def train(run, options, on_epoch_end):
-    """One run; returns its record."""
-    import keras
-
+def load_split(run, options):
+    """The rows of a run."""
     from recipes.datasets import tables
-    from recipes.networks import mlp
-    from recipes.shared.optimizers import adam
-    from recipes.shared.training import train_classifier
+    from recipes.datasets.split import hold_out
 
     split = tables.load_split(
         run.dataset, options.data_dir, run.seed, tensorflow_datasets=options.tfds
     )
+    return hold_out(split, options.validation_size, run.seed)
+
+
+def train(run, options, on_epoch_end):
+    """One run; returns its record."""
+    import keras
+
+    from recipes.networks import mlp
+    from recipes.shared.optimizers import adam
+    from recipes.shared.training import train_classifier
+
+    split = load_split(run, options)
     keras.utils.set_random_seed(run.seed)
     return train_classifier(
         mlp.build(split.input_shape, split.num_classes),
@@ -93,6 +101,9 @@ def main(arguments=None):
     """The command; returns the records in results.json."""
     options = parse_options(arguments)
     select_backend(options.backend)
+    for name in options.dataset:
+        # What is missing is reported now, not after the runs on another table.
+        load_split(Run(name, "erm", 0), options)
     return run_experiment(
         "tabular", options, options.dataset, METHODS, train, report_and_draw
     )

@@ -11,6 +11,9 @@ _SECOND = 2**31  # far from the seeds of the runs: another order
 class ShuffledRows(keras.utils.PyDataset):
     """Batches `(inputs, labels)`, shuffled anew every epoch.
 
+    Nothing but the seed and the attribute `epoch` fixes the order: set it to go on
+    where a training stopped.
+
     Args:
         inputs: (N, ...) array.
         labels: (N, ...) array.
@@ -27,7 +30,17 @@ class ShuffledRows(keras.utils.PyDataset):
         self.batch_size = batch_size
         self.seed = seed
         self.epoch = 0
-        self.order = self._shuffled()
+
+    @property
+    def epoch(self):
+        """The number of the epoch whose order the batches have."""
+        return self._epoch
+
+    @epoch.setter
+    def epoch(self, value):
+        self._epoch = value
+        generator = np.random.default_rng((self.seed, value))
+        self.order = generator.permutation(self.rows)
 
     def __len__(self):
         return math.ceil(len(self.rows) / self.batch_size)
@@ -44,18 +57,16 @@ class ShuffledRows(keras.utils.PyDataset):
     def on_epoch_end(self):
         """Draws the order of the next epoch."""
         self.epoch += 1
-        self.order = self._shuffled()
-
-    def _shuffled(self):
-        return np.random.default_rng((self.seed, self.epoch)).permutation(self.rows)
 
 
 class Augmented(keras.utils.PyDataset):
     """The batches of another dataset with their images changed at random.
 
+    Its attribute `epoch` is that of the other dataset.
+
     Args:
-        dataset: a `keras.utils.PyDataset` of structures whose leaves of rank 4 are
-            images.
+        dataset: a `keras.utils.PyDataset` with an attribute `epoch`, of structures
+            whose leaves of rank 4 are images.
         augment: function (images, generator) -> images.
         seed: of the changes.
     """
@@ -65,7 +76,15 @@ class Augmented(keras.utils.PyDataset):
         self.dataset = dataset
         self.augment = augment
         self.seed = seed
-        self.epoch = 0
+
+    @property
+    def epoch(self):
+        """The number of the epoch whose draws the batches have."""
+        return self.dataset.epoch
+
+    @epoch.setter
+    def epoch(self, value):
+        self.dataset.epoch = value
 
     def __len__(self):
         return len(self.dataset)
@@ -79,7 +98,6 @@ class Augmented(keras.utils.PyDataset):
 
     def on_epoch_end(self):
         """Goes to the draws of the next epoch."""
-        self.epoch += 1
         self.dataset.on_epoch_end()
 
 

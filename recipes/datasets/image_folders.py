@@ -3,6 +3,7 @@
 Nothing but paths, or a buffer of compressed images, is ever in memory.
 """
 
+import functools
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,8 +28,10 @@ class Part:
 
     Attributes:
         size: how many there are.
-        rows: function (seed) -> a `tf.data.Dataset` of (content of a file, class), in
-            another order every time it is iterated over; None keeps the order.
+        rows: function (seed, passes, skipped) -> a `tf.data.Dataset` of (content of a
+            file, class), as often as there are numbers of passes, without the first
+            `skipped`; the seed and its number alone fix the order of a pass. Without
+            them, once and in their own order.
     """
 
     size: int
@@ -101,13 +104,24 @@ def _file_part(by_class, numbers):
     counts = [len(paths) for paths in by_class.values()]
     labels = np.repeat([numbers[name] for name in by_class], counts).astype("int32")
 
-    def rows(seed=None):
+    def rows(seed=None, passes=range(1), skipped=0):
         tf = tensorflow()
-        dataset = tf.data.Dataset.from_tensor_slices((paths, labels))
-        if seed is not None:
-            dataset = dataset.shuffle(len(paths), seed=seed)
-        return dataset.map(
-            lambda path, label: (tf.io.read_file(path), label), tf.data.AUTOTUNE
+        names, classes = tf.constant(paths), tf.constant(labels)
+
+        def one_pass(number):
+            order = tf.range(len(paths))
+            if seed is not None:
+                seeds = tf.cast(tf.stack((seed, number)), "int64")
+                order = tf.random.experimental.stateless_shuffle(order, seeds)
+            return tf.data.Dataset.from_tensor_slices(
+                (tf.gather(names, order), tf.gather(classes, order))
+            )
+
+        numbers = tf.data.Dataset.range(passes.start, passes.stop)
+        return (
+            numbers.flat_map(one_pass)
+            .skip(skipped)
+            .map(lambda path, label: (tf.io.read_file(path), label), tf.data.AUTOTUNE)
         )
 
     return Part(len(paths), rows)
@@ -144,15 +158,26 @@ def from_tfds(data_dir):
 
 
 def _tfds_part(library, builder, split):
-    def rows(seed=None):
-        dataset = builder.as_dataset(
+    def rows(seed=None, passes=range(1), skipped=0):
+        read = functools.partial(
+            builder.as_dataset,
             split=split,
-            shuffle_files=seed is not None,
-            read_config=library.ReadConfig(shuffle_seed=seed),
             # Crops are decoded, not whole images.
             decoders={"image": library.decode.SkipDecoding()},
             as_supervised=True,
         )
-        return dataset if seed is None else dataset.shuffle(_BUFFER, seed=seed)
+        if seed is None:
+            return read()
+
+        def one_pass(number):
+            drawn = int(np.random.SeedSequence((seed, number)).generate_state(1)[0])
+            order = library.ReadConfig(shuffle_seed=drawn)
+            dataset = read(shuffle_files=True, read_config=order)
+            return dataset.shuffle(_BUFFER, seed=drawn)
+
+        all_passes = functools.reduce(
+            lambda one, other: one.concatenate(other), map(one_pass, passes)
+        )
+        return all_passes.skip(skipped)
 
     return Part(builder.info.splits[split].num_examples, rows)

@@ -10,23 +10,28 @@ _RATIOS = (3 / 4, 4 / 3)
 _CENTRE = 224 / 256  # share of the shorter side that test images keep
 
 
-def train_batches(part, size, batch_size, seed):
-    """An endless stream of `(images, classes)`: random crops, half of them mirrored.
+def train_batches(part, size, batch_size, seed, steps):
+    """A stream of `(images, classes)`: random crops, half of them mirrored.
 
     Args:
         part: a `recipes.datasets.image_folders.Part`.
         size: height and width of the crops.
         batch_size: images of a batch.
-        seed: of the order and the crops; each pass has others.
+        seed: of the order and the crops; each pass over the images has others.
+        steps: a `range` of the numbers of the batches. A number fixes its batch, so
+            that a stream can begin where another one ended.
     """
     tf = tensorflow()
-    # Counted after `repeat`: the number of an image goes on in the next pass.
-    numbered = part.rows(seed).repeat().enumerate()
+    first, end = steps.start * batch_size, steps.stop * batch_size
+    passes = range(first // part.size, -(-end // part.size))
+    # Nothing of what is left out is cropped, or read from a folder of files.
+    rows = part.rows(seed, passes, first % part.size)
 
     def crop(number, row):
         return random_crop(row[0], (seed, number), size), row[1]
 
-    images = numbered.map(crop, tf.data.AUTOTUNE, deterministic=True)
+    # Numbered over all passes: no crop comes again.
+    images = rows.enumerate(first).map(crop, tf.data.AUTOTUNE, deterministic=True)
     return images.batch(batch_size, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
 
 

@@ -43,7 +43,13 @@ PRESETS = {
     ),
     "paper": (
         "mixup's: 200 epochs, batch 128, lr ÷10 at 1/2 and 3/4, weight decay 1e-4",
-        {"epochs": 200, "batch_size": 128, "schedule": "steps", "seeds": 1},
+        {
+            "epochs": 200,
+            "batch_size": 128,
+            "schedule": "steps",
+            "seeds": 1,
+            "checkpoint_every": "10min",
+        },
     ),
     "puzzlemix": (
         "the public protocol of PuzzleMix, perhaps multi-mix's: CIFAR-100, 1200 epochs",
@@ -53,6 +59,7 @@ PRESETS = {
             "batch_size": 100,
             "schedule": "steps_of_puzzlemix",
             "seeds": 1,
+            "checkpoint_every": "10min",
         },
     ),
 }

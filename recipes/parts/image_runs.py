@@ -1,12 +1,12 @@
 """One run of a recipe for images: its data, its training and what is measured then."""
 
-import argparse
 import dataclasses
 import functools
 import time
 
 from recipes.parts.image_options import SCHEDULES
 from recipes.shared import precision
+from recipes.shared.checkpoints import Checkpoints, folder_of
 
 
 def keep_compiled(options):
@@ -47,6 +47,16 @@ def labelled(split, options, seed):
     return split, corrupt_labels(
         split.train_labels, options.corrupt, split.num_classes, seed
     )[0]
+
+
+def learned(split, labels):
+    """The rows as a run learns them.
+
+    Args:
+        split: with the true labels, as `labelled` gave it.
+        labels: the training labels, likewise.
+    """
+    return dataclasses.replace(split, train_labels=labels)
 
 
 def build_optimizer(options):
@@ -101,15 +111,13 @@ def fit(
     if augment and options.on_device:
         make_batches = functools.partial(DeviceRows, padding=options.padding)
     crop = functools.partial(crop_and_flip, padding=options.padding)
-    # Images are held out already.
-    settings = argparse.Namespace(**{**vars(options), "validation_size": 0})
     with precision.computing_in(options.mixed_precision):
         network = build(options.dropout * method.dropout)
         measured = train_classifier(
             network,
-            dataclasses.replace(split, train_labels=labels),
+            learned(split, labels),
             method,
-            settings,
+            options,
             run,
             on_epoch_end,
             optimizer=optimizer,
@@ -147,15 +155,16 @@ def train(run, options, on_epoch_end, recipe):
         measured["corruptions"] = found
         metrics |= robustness.corruption_means(found)
     if options.attack:
+        other = run._replace(method="erm", seed=run.seed + robustness.OTHER_SEED)
 
         def train_source():
-            source = run._replace(method="erm", seed=run.seed + robustness.OTHER_SEED)
-            return recipe.fit(split, labels, source, options, lambda: None)[0]
+            return recipe.fit(split, labels, other, options, lambda: None)[0]
 
         path = options.output / "sources" / f"{run.dataset}_{run.seed}.weights.h5"
         source = robustness.source_network(
             path, train_source, lambda: recipe.build_network(split, options)
         )
+        Checkpoints(folder_of(options.output, other)).remove()  # it is kept as a file
         metrics |= robustness.attack_errors(
             network, source, split, options, seed=run.seed
         )

@@ -14,6 +14,7 @@ from keras_multimix.evaluation import (
 from recipes.datasets.corruptions import KINDS, Corruptions
 from recipes.datasets.split import some_rows
 from recipes.shared.curves import predict
+from recipes.shared.locks import locked
 from recipes.shared.measures import error_rate
 from recipes.shared.whole_files import written_whole
 
@@ -99,14 +100,16 @@ def source_network(path, train, build):
         train: function () -> a trained network.
         build: function () -> the same network, untrained.
     """
-    if path.exists():
-        network = build()
-        network.load_weights(path)
+    # Processes with other methods need the same network: the first one trains it.
+    with locked(path.with_suffix(".lock")):
+        if path.exists():
+            network = build()
+            network.load_weights(path)
+            return network
+        network = train()
+        with written_whole(path) as temporary:
+            network.save_weights(temporary)
         return network
-    network = train()
-    with written_whole(path) as temporary:
-        network.save_weights(temporary)
-    return network
 
 
 def attack_errors(network, source, split, options, seed):
@@ -114,7 +117,8 @@ def attack_errors(network, source, split, options, seed):
 
     Args:
         network: the network under attack.
-        source: another network, which makes the examples of the black box.
+        source: another network, which makes the examples of the black box; None leaves
+            them out.
         split: with images in [0, 1].
         options: with `attack`, names of attacks, "noise" among them or not; `epsilon`,
             out of 255, a number or several; and `attack_size`, how many of the test
@@ -137,6 +141,8 @@ def attack_errors(network, source, split, options, seed):
                 continue
             make = partial(_ATTACKS[name], epsilon=epsilon / 255, **_IN_BATCHES)
             errors[f"{name}_error{end}"] = _error(network, x, y, make)
+            if source is None:
+                continue
             examples = make(source, x, y)
             errors[f"{name}_black_box_error{end}"] = _error(network, x, y, examples)
     return errors

@@ -37,17 +37,34 @@ class TestCurve(keras.callbacks.Callback):
         self.last = last
         self.points = []
         self.reliability = {}
+        self.done = 0
 
     def on_epoch_end(self, epoch, logs=None):
         """Measures, if it is time, and reports the epoch as done."""
-        done = epoch + 1
-        if done % self.every == 0 or done > self.epochs - self.last:
+        self.done = done = epoch + 1
+        if self.measures_at(done):
             logits, labels = self.predictions()
             share = done / self.epochs
             self.points.append({"share": share, **self.measures(logits, labels)})
             if done == self.epochs and np.isfinite(logits).all():
                 self.reliability = reliability(logits, labels)
         self.notify()
+
+    def measures_at(self, done):
+        """Whether it measures when so many epochs are done."""
+        return done % self.every == 0 or done > self.epochs - self.last
+
+    def state(self):
+        """What a run that goes on needs of it, for JSON."""
+        bins = self._bins()
+        return {"points": self.points, "reliability": bins, "done": self.done}
+
+    def set_state(self, state):
+        """Takes over what `state` gave, and reports its epochs as done."""
+        self.points, self.reliability = state["points"], state["reliability"]
+        self.done = state["done"]
+        for _ in range(self.done):
+            self.notify()
 
     def predictions(self):
         """The logits and the labels of the test set."""
@@ -66,8 +83,14 @@ class TestCurve(keras.callbacks.Callback):
         metrics = {k: v for k, v in self.points[-1].items() if k != "share"}
         metrics["best_error"] = min(errors)
         metrics["last_error"] = float(np.median(errors[-self.last :]))
-        bins = {name: [float(v) for v in b] for name, b in self.reliability.items()}
-        return {"metrics": metrics, "curve": self.points, "reliability": bins}
+        return {
+            "metrics": metrics,
+            "curve": self.points,
+            "reliability": self._bins(),
+        }
+
+    def _bins(self):
+        return {name: [float(v) for v in b] for name, b in self.reliability.items()}
 
 
 def predict(network, inputs, batch_size=500):

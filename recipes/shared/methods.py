@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from recipes.shared.checkpoint_times import every
 from recipes.shared.options import integer_from, number_from, rows_or_share
 
 
@@ -133,6 +134,20 @@ def add_options(
         type=number(0),
         default=learning_rate,
         help=f"of {optimizer}",
+    )
+    add(
+        "--save-models",
+        action="store_true",
+        default=None,
+        help="keep each trained net in OUTPUT/models: the last one, and the one with "
+        "the fewest errors on validation rows",
+    )
+    add(
+        "--checkpoint-every",
+        type=every,
+        metavar="WHEN",
+        help="keep all that a run needs to go on, after so many epochs or minutes: "
+        "5epochs, 10min, or never",
     )
 
 

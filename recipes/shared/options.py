@@ -102,6 +102,8 @@ def option_parser(
         epilog="\n\n".join(_listed(*each) for each in lists.items() if each[1]),
         formatter_class=HelpFormatter,
     )
+    # Not an option: a file that a run leaves behind says which recipe it is from.
+    parser.set_defaults(recipe=recipe)
     add = parser.add_argument
     if presets:
         names = tuple(presets)

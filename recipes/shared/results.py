@@ -4,13 +4,15 @@ import csv
 import json
 import math
 
-from recipes.shared.whole_files import written_whole
+from recipes.shared.locks import locked
+from recipes.shared.whole_files import check_writable, written_whole
 
 _KEYS = ("recipe", "dataset", "method", "seed", "backend", "epochs", "metrics")
 # Options that change where a run is written or what else is run, not the run itself.
 _NOT_SETTINGS = {"output", "data_dir", "methods", "seeds", "dataset", "datasets"}
 _NOT_SETTINGS |= {"backend", "tensorboard", "preset"}
 _NOT_SETTINGS |= {"minutes", "on_device", "compilation_cache"}
+_NOT_SETTINGS |= {"recipe", "checkpoint_every", "save_models"}
 # Values of an option that is off.
 _OFF = (None, 0, "none")
 
@@ -39,13 +41,14 @@ class Results:
 
     Raises:
         ValueError: If results.json cannot be read, or holds runs of another recipe,
-            backend or setting: a table of both would compare what differs.
+            backend or setting: a table of both would compare what differs. And if the
+            folder cannot be written into.
     """
 
     def __init__(self, folder, recipe, backend, settings):
         self.path = folder / "results.json"
         self.same = {"recipe": recipe, "backend": backend, "settings": settings}
-        folder.mkdir(parents=True, exist_ok=True)
+        check_writable(folder)
         self.records = self._read() if self.path.exists() else []
 
     def has(self, dataset, method, seed):
@@ -65,13 +68,14 @@ class Results:
         """
         names = {"dataset": dataset, "method": method, "seed": seed, "epochs": epochs}
         self.records.append({**self.same, **names, **measured})
-        if self.path.exists():
-            self._take_over(self._read())
-        self._write()
+        # Between reading and writing no other process may add one.
+        with locked(self.path.with_name("results.lock")):
+            self.read_again()
+            self._write()
 
-    def _take_over(self, written):
+    def read_again(self):
         """Adds the runs in the file that are not among the records yet."""
-        for record in written:
+        for record in self._read() if self.path.exists() else ():
             if not self.has(record["dataset"], record["method"], record["seed"]):
                 self.records.append(record)
 
@@ -84,7 +88,7 @@ class Results:
         if not is_list or not all(set(_KEYS) <= set(record) for record in records):
             raise self._unreadable("other JSON")
         for record in records:
-            self._check_same(record)
+            check_same(record, self.same, self.path)
         return records
 
     def _unreadable(self, error):
@@ -93,25 +97,6 @@ class Results:
             f"Received: {error}. The file was left as it is: move it away, or choose "
             "another --output."
         )
-
-    def _check_same(self, record):
-        for key, ours in self.same.items():
-            theirs = record.get(key)
-            if isinstance(ours, dict) and isinstance(theirs, dict):
-                # An option that is off is as good as one that was not there yet.
-                names = [
-                    k
-                    for k in {*ours, *theirs}
-                    if _set(ours.get(k)) != _set(theirs.get(k))
-                ]
-                ours = _listed(ours, names)
-                theirs = _listed(theirs, names)
-            if theirs != ours:
-                raise ValueError(
-                    f"Expected only runs of {key} {ours} in {self.path}. Received: "
-                    f"runs of {theirs}. Choose another --output, or the same options "
-                    "as before."
-                )
 
     def _write(self):
         rows = [
@@ -127,6 +112,34 @@ class Results:
         # Last, because a run counts from here on: a process that is killed before has
         # a run in the table that will be run again, never one that is missing there.
         write_whole(self.path, json.dumps(without_nan(self.records), indent=1) + "\n")
+
+
+def check_same(record, same, path):
+    """Refuses a record of another recipe, backend or setting.
+
+    Args:
+        record: a dict.
+        same: a dict of what must be equal in it; values may be dicts of options.
+        path: the file that the record comes from.
+
+    Raises:
+        ValueError: With the names of what differs.
+    """
+    for key, ours in same.items():
+        theirs = record.get(key)
+        if isinstance(ours, dict) and isinstance(theirs, dict):
+            # An option that is off is as good as one that was not there yet.
+            names = [
+                k for k in {*ours, *theirs} if _set(ours.get(k)) != _set(theirs.get(k))
+            ]
+            ours = _listed(ours, names)
+            theirs = _listed(theirs, names)
+        if theirs != ours:
+            raise ValueError(
+                f"Expected only runs of {key} {ours} in {path}. Received: "
+                f"runs of {theirs}. Choose another --output, or the same options "
+                "as before."
+            )
 
 
 def read_measured(path):

@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
+from recipes.shared import checkpoints
+from recipes.shared.locks import locked
 from recipes.shared.results import Results, settings_of
 from recipes.shared.time_limit import TimeLimit
 
@@ -56,7 +58,9 @@ def run_all(recipe, options, datasets, train, epochs_of, report):
     """Trains every method with every seed, keeps what comes out, and reports it.
 
     A run that OUTPUT/results.json holds is not run again, so the same command goes on
-    after an interruption. Ctrl-C ends the loop, reports what there is, and leaves the
+    after an interruption; a run with a checkpoint goes on from there. Several processes
+    may share a folder if their runs differ; the same run at the same time is refused.
+    Ctrl-C ends the loop, reports what there is, and leaves the
     process with status 130, as a shell expects it. With `--minutes` a run that is not
     expected to end in time does not begin, which is no interruption.
 
@@ -83,6 +87,7 @@ def run_all(recipe, options, datasets, train, epochs_of, report):
         Run(d, m, s) for d in dict.fromkeys(datasets) for s in seeds for m in methods
     ]
     left = [run for run in runs if not results.has(*run)]
+    checkpoints.check_all(options.output, left, checkpoints.identity(options))
     if len(left) < len(runs):
         print(f"{len(runs) - len(left)} of {len(runs)} runs are in {results.path}.")
     minutes = getattr(options, "minutes", None)
@@ -118,12 +123,39 @@ def _run_each(runs, results, train, epochs_of, limit):
                     continue
                 name = " ".join(map(str, (run.dataset, run.method, "seed", run.seed)))
                 progress.set_description(f"run {number}/{len(runs)} {name}")
-                start = time.perf_counter()
-                measured = train(run, progress.update)
-                seconds = round(time.perf_counter() - start, 2)
-                measured["metrics"]["seconds"] = seconds
-                results.add(*run, epochs, measured)
+                with _alone(run, results):
+                    results.read_again()
+                    if results.has(*run):  # by now another process has done it
+                        continue
+                    seconds = _run_one(run, results, train, epochs, progress.update)
                 limit.note(run, epochs, seconds)
     except KeyboardInterrupt:
         return False
     return True
+
+
+def _alone(run, results):
+    """A block in which no other process does the same run into the same folder."""
+    folder = results.path.parent
+    return locked(
+        folder / f"{checkpoints.name_of(run)}.lock",
+        lambda holder: (
+            f"Expected no other process to do the run {' '.join(map(str, run))} in "
+            f"{folder}. Received: process {holder}, which does it now. Wait for its "
+            "end, or choose another --output, or other --methods."
+        ),
+    )
+
+
+def _run_one(run, results, train, epochs, on_epoch_end):
+    """Trains, keeps the record, and returns how many seconds the run has taken."""
+    start = time.perf_counter()
+    measured = train(run, on_epoch_end)
+    # Of a run that went on from a checkpoint, also those before.
+    seconds = measured.pop("seconds_before", 0) + time.perf_counter() - start
+    seconds = measured["metrics"]["seconds"] = round(seconds, 2)
+    results.add(*run, epochs, measured)
+    # Not earlier: a process that is killed in between goes on from the checkpoint.
+    folder = checkpoints.folder_of(results.path.parent, run)
+    checkpoints.Checkpoints(folder).remove()
+    return seconds

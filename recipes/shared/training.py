@@ -8,9 +8,10 @@ import numpy as np
 from keras_multimix import MixupModel, MixupSchedule
 from keras_multimix.pairing import NeighborPairs
 from recipes.datasets.batches import Augmented, ShuffledRows
-from recipes.datasets.split import hold_out
 from recipes.shared.curves import TestCurve
 from recipes.shared.methods import build_mixer, epochs_of
+from recipes.shared.resuming import Resuming
+from recipes.shared.saved_models import ModelSaver
 from recipes.shared.temperature import scaled_measures
 
 _NUM_NEIGHBORS = 200  # the mixup paper's
@@ -35,10 +36,11 @@ def train_classifier(
 
     Args:
         network: a `keras.Model` whose outputs are logits.
-        split: a `recipes.datasets.split.Split`.
+        split: a `recipes.datasets.split.Split`, validation rows held out already.
         method: a `recipes.shared.methods.Method`.
         options: with `epochs`, `batch_size`, `alpha`, `num_interpolations`,
-            `validation_size`, `output` and `tensorboard`.
+            `output`, `tensorboard`, `checkpoint_every` and
+            `save_models`.
         run: a `recipes.shared.runner.Run`.
         on_epoch_end: function () called after every epoch.
         optimizer: function (epochs, steps_per_epoch) -> a Keras optimizer.
@@ -51,10 +53,10 @@ def train_classifier(
         last: how many of the last epochs to measure, each.
 
     Returns:
-        The record of the run: `metrics`, `curve` and `reliability`.
+        The record of the run: `metrics`, `curve` and `reliability`; and
+        `seconds_before`, which processes before this one have trained.
     """
     epochs = epochs_of(method, options)
-    split = hold_out(split, options.validation_size, run.seed)
     data, steps_per_epoch = _data(
         split, method, options, run.seed, augment, make_batches
     )
@@ -79,10 +81,16 @@ def train_classifier(
     if options.tensorboard:
         folder = options.output / "tensorboard" / "-".join(map(str, run))
         callbacks.append(keras.callbacks.TensorBoard(folder, write_graph=False))
-    model.fit(**data, epochs=epochs, verbose=0, callbacks=callbacks)
+    saver = ModelSaver(network, options, run, curve, split)
+    size = {"train": len(split.train_labels), "test": len(split.test_labels)}
+    batches = None if "y" in data else data["x"]
+    parts = {"curve": curve, "models": saver}
+    resuming = Resuming(options, run, size, parts, batches)
+    resuming.fit(model, lambda: data, epochs, [*callbacks, saver])
     measured = curve.measured()
     measured["metrics"] |= scaled_measures(network, split)
-    return measured
+    saver.save_last(measured["metrics"])
+    return {**measured, "seconds_before": resuming.seconds}
 
 
 def _data(split, method, options, seed, augment, make_batches):
@@ -96,7 +104,9 @@ def _data(split, method, options, seed, augment, make_batches):
     if make_batches and not method.neighbors:
         batches = make_batches(x, y, batch_size, copies=copies, seed=seed)
         return {"x": batches}, len(batches)
-    if augment is None and not method.neighbors:
+    # TensorFlow shuffles arrays by a state that nobody can save.
+    savable = keras.backend.backend() != "tensorflow"
+    if augment is None and not method.neighbors and savable:
         x, y = np.repeat(x, copies, axis=0), np.repeat(y, copies, axis=0)
         arrays = {"x": x, "y": y, "batch_size": batch_size}
         return arrays, math.ceil(len(x) / batch_size)

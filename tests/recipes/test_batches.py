@@ -29,6 +29,19 @@ def test_every_row_comes_once_in_another_order_each_epoch():
     assert first.tolist() != epoch(rows(seed=1)).tolist()
 
 
+def test_an_epoch_is_gone_to_by_its_number(rng):
+    images = rng.random((8, 6, 6, 1)).astype("float32")
+    one, other = (
+        Augmented(ShuffledRows(images, np.arange(8), 8), crop_and_flip, seed=3)
+        for _ in "ab"
+    )
+    one.on_epoch_end()
+    one.on_epoch_end()
+    other.epoch = 2
+    for a, b in zip(one[0], other[0], strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_copies():
     assert sorted(epoch(rows(copies=3))) == sorted(list(range(10)) * 3)
 

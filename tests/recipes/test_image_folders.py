@@ -1,5 +1,6 @@
 """Images in folders: what is found, what is refused, and how they are cropped."""
 
+import shutil
 import sys
 import types
 
@@ -43,8 +44,8 @@ def test_random_crops_follow_the_seed(photos):
     part = image_folders.from_folders(photos).train
 
     def batches(seed):
-        stream = image_streams.train_batches(part, 32, 4, seed)
-        return [(np.array(x), np.array(y)) for x, y in stream.take(8)]
+        stream = image_streams.train_batches(part, 32, 4, seed, range(8))
+        return [(np.array(x), np.array(y)) for x, y in stream]
 
     first, again, other = batches(0), batches(0), batches(1)
     for (x, y), (x_again, y_again) in zip(first, again, strict=True):
@@ -57,6 +58,32 @@ def test_random_crops_follow_the_seed(photos):
     for i in (0, 4):
         counts = np.bincount(np.concatenate([y for _, y in first[i : i + 4]]))
         assert counts.tolist() == [8, 8], "every pass has every image"
+
+
+def test_a_stream_begins_where_another_one_ended(photos):
+    part = image_folders.from_folders(photos).train
+    # Three images a batch: a batch has images of two passes.
+    whole = list(image_streams.train_batches(part, 32, 3, 5, range(12)))
+    for start in (0, 4, 6, 11):
+        rest = image_streams.train_batches(part, 32, 3, 5, range(start, 12))
+        for (x, y), (same_x, same_y) in zip(rest, whole[start:], strict=False):
+            np.testing.assert_array_equal(x, same_x)
+            np.testing.assert_array_equal(y, same_y)
+
+
+def test_what_a_stream_leaves_out_is_not_read(photos, tmp_path):
+    images = image_folders.from_folders(photos)
+    alone = tmp_path / "photos"
+    shutil.copytree(photos, alone)
+    part = image_folders.from_folders(alone).train
+    first, rest = (list(part.rows(0, range(1), skipped)) for skipped in (0, 6))
+    assert len(first) == images.train.size and len(rest) == len(first) - 6
+    contents = {content.numpy() for content, _ in first[:6]}
+    for path in alone.rglob("*"):
+        if path.is_file() and path.read_bytes() in contents:
+            path.unlink()
+    again = list(part.rows(0, range(1), 6))
+    assert [int(label) for _, label in again] == [int(label) for _, label in rest]
 
 
 def test_a_crop_of_a_ramp_is_a_part_of_it_perhaps_mirrored():
@@ -122,8 +149,15 @@ def test_imagenet2012_is_read(photos, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", library)
     images = image_folders.from_tfds(photos)
     assert (images.train.size, images.test.size, images.num_classes) == (16, 6, 1000)
-    (x, y), *_ = image_streams.train_batches(images.train, 32, 16, seed=0).take(1)
+    (x, y), *_ = image_streams.train_batches(images.train, 32, 16, 0, range(1))
     assert x.shape == (16, 32, 32, 3) and sorted(np.array(y)) == [0] * 8 + [1] * 8
+    whole, rest = (
+        list(image_streams.train_batches(images.train, 32, 16, 0, range(start, 3)))
+        for start in (0, 1)
+    )
+    for (x, y), (same_x, same_y) in zip(rest, whole[1:], strict=True):
+        np.testing.assert_array_equal(x, same_x)
+        np.testing.assert_array_equal(y, same_y)
 
 
 def test_imagenet2012_says_where_to_get_it(photos, monkeypatch):

@@ -97,6 +97,46 @@ def test_an_interruption_before_the_first_result(parsed):
     assert reports == []
 
 
+def test_the_same_run_at_the_same_time_is_refused(parsed):
+    parsed.methods, parsed.seeds = ["erm"], 1
+    folder = parsed.output
+
+    def train(run, on_epoch_end):
+        files = {path: path.read_bytes() for path in folder.iterdir()}
+        with pytest.raises(ValueError, match="run a erm 0 in.*Received: process"):
+            run_all(parsed, pytest.fail, [])
+        assert {path: path.read_bytes() for path in folder.iterdir()} == files
+        return measured()
+
+    assert len(run_all(parsed, train, [])) == 1
+    names = {file.name for file in parsed.output.iterdir()}
+    assert names == {"results.json", "results.csv"}
+
+
+def test_other_runs_share_the_folder_and_none_is_done_twice(parsed):
+    runs = []
+
+    def other(run, on_epoch_end):
+        runs.append(run)
+        return measured()
+
+    def train(run, on_epoch_end):
+        if not runs:
+            theirs = SimpleNamespace(**{**vars(parsed), "methods": ["mixup"]})
+            run_all(theirs, other, [])
+        runs.append(run)
+        return measured()
+
+    assert len(run_all(parsed, train, [])) == 4
+    assert len(runs) == 4 == len(set(runs))
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_anything_runs(parsed):
+    parsed.output.write_text("no folder")
+    with pytest.raises(ValueError, match="Expected a folder to write into"):
+        run_all(parsed, pytest.fail, [])
+
+
 def test_tensorboard_must_be_there_before_anything_runs(parsed, monkeypatch):
     parsed.tensorboard = True
     monkeypatch.setattr(runner.importlib.util, "find_spec", lambda name: None)

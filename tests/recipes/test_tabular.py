@@ -20,6 +20,19 @@ def test_an_unknown_table_is_refused(capsys):
     assert "Expected one of abalone" in capsys.readouterr().err
 
 
+def test_a_missing_table_is_named_before_another_one_is_trained_on(
+    tmp_path, monkeypatch
+):
+    def fail(*args):
+        raise OSError("no network")
+
+    monkeypatch.setattr("recipes.datasets.files._download", fail)
+    monkeypatch.setattr(tabular, "train", pytest.fail)
+    command = ["--dataset", "wine", "abalone", "--data-dir", str(tmp_path / "gone")]
+    with pytest.raises(ValueError, match="Expected uci/abalone.*no network"):
+        tabular.main([*command, "--backend", keras.config.backend()])
+
+
 @pytest.mark.spread
 def test_a_small_run(tmp_path, capsys):
     records = tabular.main(

@@ -1,0 +1,149 @@
+"""The checkpoints of a run: files whose names say whether their content is whole.
+
+OUTPUT/checkpoints/<run>/000012-<start of the SHA-256>.npz holds the values of all
+variables, and what else a run needs to go on, as JSON. NumPy writes it, because HDF5,
+which Keras writes, ends the process with a segmentation fault where a disk is full.
+"""
+
+import hashlib
+import json
+import re
+import shutil
+
+import numpy as np
+
+from recipes.shared.results import check_same, settings_of
+from recipes.shared.whole_files import remove_unfinished, written_whole
+
+_SUFFIX = ".npz"
+_DIGITS = 16  # of a checksum
+
+
+def name_of(run):
+    """The name of a run, as files and folders have it."""
+    return re.sub(r"[^\w.=-]+", "_", "-".join(map(str, run)))
+
+
+def folder_of(output, run):
+    """Where the checkpoints of a run are."""
+    return output / "checkpoints" / name_of(run)
+
+
+class Checkpoints:
+    """The checkpoints of one run, which one process at a time may use.
+
+    Args:
+        folder: where they are.
+    """
+
+    def __init__(self, folder):
+        self.folder = folder
+        self._last = None  # the newest that is known to be whole
+
+    def write(self, epoch, values, state):
+        """Writes one, whole or not at all, and keeps the one before.
+
+        Args:
+            epoch: number of epochs that are done.
+            values: list of arrays.
+            state: a dict for JSON.
+
+        Raises:
+            OSError: Where there is no room; the older ones are still there.
+        """
+        names = []
+
+        def named(path):
+            names.append(f"{epoch:06}-{_checksum(path)}{_SUFFIX}")
+            return names[0]
+
+        with written_whole(self.folder / f"checkpoint{_SUFFIX}", named) as path:
+            text = json.dumps({**state, "epoch": epoch}).encode()
+            named_values = {str(number): value for number, value in enumerate(values)}
+            np.savez(path, state=np.frombuffer(text, "uint8"), **named_values)
+        new = self.folder / names[0]
+        for path in set(self._files()) - {new, self._last}:
+            path.unlink(missing_ok=True)
+        self._last = new
+
+    def newest(self, tell=lambda line: None):
+        """The path of the newest whole one, or None.
+
+        Args:
+            tell: function (line) called for each newer one that is damaged.
+        """
+        for path in self._files():
+            if _is_whole(path):
+                self._last = path
+                return path
+            tell(
+                f"Expected {path} as it was written. Received: other bytes, by its "
+                "checksum. It is not used; the one before is, or the run begins anew."
+            )
+        return None
+
+    def clean(self):
+        """Removes what killed processes began to write."""
+        remove_unfinished(self.folder)
+
+    def remove(self):
+        """Removes them all: the run has its record."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        if self.folder.parent.is_dir() and not any(self.folder.parent.iterdir()):
+            self.folder.parent.rmdir()
+
+    def _files(self):
+        """The newest first."""
+        found = [p for p in self.folder.glob(f"*{_SUFFIX}") if p.name[:1].isdigit()]
+        return sorted(found, reverse=True)
+
+
+def read_state(path):
+    """The dict that a checkpoint was written with, and `epoch`."""
+    with np.load(path) as file:
+        return json.loads(file["state"].tobytes())
+
+
+def read_values(path):
+    """The list of arrays that a checkpoint was written with."""
+    with np.load(path) as file:
+        return [file[str(number)] for number in range(len(file.files) - 1)]
+
+
+def check_all(output, runs, same):
+    """Refuses to go on where a run was begun with other options, before any runs.
+
+    Args:
+        output: the output folder.
+        runs: list of `recipes.shared.runner.Run`.
+        same: what `identity` gave.
+
+    Raises:
+        ValueError: Nothing has changed then.
+    """
+    for run in runs:
+        path = Checkpoints(folder_of(output, run)).newest()
+        if path:
+            check_same(read_state(path), same, path)
+
+
+def identity(options):
+    """What a run that goes on must have been begun with.
+
+    Args:
+        options: what `recipes.shared.options.parse` gave.
+    """
+    return {
+        "recipe": getattr(options, "recipe", None),
+        "backend": options.backend,
+        "settings": settings_of(options),
+    }
+
+
+def _checksum(path):
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:_DIGITS]
+
+
+def _is_whole(path):
+    return path.name == f"{path.name[:6]}-{_checksum(path)}{_SUFFIX}"

@@ -1,0 +1,188 @@
+"""A callback that keeps all of a run at the end of epochs, and goes on from there."""
+
+import shutil
+import time
+
+import keras
+from tqdm import tqdm
+
+from recipes.shared.checkpoint_times import Due
+from recipes.shared.checkpoints import (
+    Checkpoints,
+    folder_of,
+    identity,
+    read_state,
+    read_values,
+)
+from recipes.shared.random_states import random_states, set_random_states
+from recipes.shared.results import check_same
+
+
+class Resuming(keras.callbacks.Callback):
+    """Writes checkpoints, and gives `fit` the state of the newest whole one.
+
+    A run that goes on is, on a device that computes the same thing in the same way each
+    time, the run that was never stopped.
+
+    Args:
+        options: with `checkpoint_every`, an `Every` or None, and `output`.
+        run: a `recipes.shared.runner.Run`.
+        data: what tells this run's data from others', for JSON.
+        parts: dict of name -> object with `state()`, for JSON, and `set_state(state)`.
+        epoch_of: an object with an attribute `epoch` that goes on, such as
+            `ShuffledRows`; None where the data have none.
+
+    Attributes:
+        epoch: how many epochs are done.
+        seconds: what processes before this one have taken for them.
+
+    Raises:
+        ValueError: Where the checkpoint is of other options or data.
+    """
+
+    def __init__(self, options, run, data, parts, epoch_of=None):
+        super().__init__()
+        self.checkpoints = Checkpoints(folder_of(options.output, run))
+        self.same = identity(options)
+        self.data = data
+        self.parts = parts
+        self.epoch_of = epoch_of
+        self.begin = time.perf_counter()
+        every = getattr(options, "checkpoint_every", None)
+        self.due = Due(every) if every else None
+        self.is_stream = False
+        self.checkpoints.clean()
+        self.path = self.checkpoints.newest(tell=tqdm.write)
+        self.state = read_state(self.path) if self.path else None
+        if self.state:
+            check_same(self.state, self.same | {"data": data}, self.path)
+        self.epoch = self.state["epoch"] if self.state else 0
+        self.seconds = self.state["seconds"] if self.state else 0.0
+
+    def fit(self, model, data, epochs, callbacks):
+        """Fits a model from the newest checkpoint on.
+
+        Args:
+            model: a compiled model.
+            data: function () -> dict of what its `fit` takes for the epochs that are
+                left; it is not called where none are.
+            epochs: of the whole run.
+            callbacks: list of others, which are called before this one.
+        """
+        if self.epoch < epochs:
+            arguments = data()
+            self.is_stream = "steps_per_epoch" in arguments
+            model.fit(
+                **arguments,
+                epochs=epochs,
+                initial_epoch=self.epoch,
+                verbose=0,
+                callbacks=[*callbacks, self],
+            )
+            return
+        # Stopped after the last epoch, before the record was written.
+        self.set_model(model)
+        self._take_over()
+
+    def on_train_begin(self, logs=None):
+        """Takes the state over, or writes the first checkpoint: now it can be seen."""
+        if self.state:
+            self._take_over()
+        elif self.due:
+            self._write_the_first()
+
+    def on_train_batch_begin(self, batch, logs=None):
+        """Sets the random states again, where opening a stream has drawn from them.
+
+        PyTorch's loader draws when it opens one, which a run does once in each process.
+        """
+        if self.state and self.is_stream:
+            set_random_states(self.state["random"])
+        self.state = None
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Writes one if it is due, and at the end of the run."""
+        done = epoch + 1
+        if self.due and (self.due(done) or done == self.params["epochs"]):
+            try:
+                self._write(done)
+            except OSError as error:
+                # Training is dear, and the checkpoint before is still there.
+                tqdm.write(
+                    f"Expected room for a checkpoint in {self.checkpoints.folder}. "
+                    f"Received: {type(error).__name__}: {error}. The run goes on, and "
+                    f"the checkpoint before, of epoch {self.due.epoch}, is kept."
+                )
+
+    def _write(self, epoch):
+        # Keras' callbacks give the model with its values in it, also on JAX.
+        values = [keras.ops.convert_to_numpy(v.value) for v in variables_of(self.model)]
+        state = {
+            **self.same,
+            "data": self.data,
+            "seconds": self.seconds + time.perf_counter() - self.begin,
+            "random": random_states(),
+            "epoch_of_data": self.epoch_of.epoch if self.epoch_of else None,
+            "parts": {name: part.state() for name, part in self.parts.items()},
+        }
+        self.checkpoints.write(epoch, values, state)
+        self.due.written(epoch)
+
+    def _write_the_first(self):
+        folder = self.checkpoints.folder
+        try:
+            self._write(0)
+            size = sum(path.stat().st_size for path in folder.iterdir())
+            free = shutil.disk_usage(folder).free
+            if free < 2 * size:
+                raise OSError(f"{free} bytes are free, {2 * size} are needed")
+        except OSError as error:
+            raise ValueError(
+                f"Expected room for checkpoints in {folder}, three of which are there "
+                f"at times. Received: {type(error).__name__}: {error}. Make room, "
+                "choose another --output, or pass --checkpoint-every never."
+            ) from error
+
+    def _take_over(self):
+        set_values(variables_of(self.model), read_values(self.path), self.path)
+        for name, part in self.parts.items():
+            part.set_state(self.state["parts"][name])
+        if self.epoch_of:
+            self.epoch_of.epoch = self.state["epoch_of_data"]
+        if self.due:
+            self.due.written(self.epoch)
+        # Last: what comes before may draw.
+        set_random_states(self.state["random"])
+
+
+def variables_of(model):
+    """Weights, optimizer, and the random states of the mixing layer and all others.
+
+    The files of a `MixupModel` have the same.
+    """
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
+    return [*model.variables, *model.optimizer.variables]
+
+
+def set_values(variables, values, path):
+    """Assigns the values of a checkpoint, all or none.
+
+    Args:
+        variables: list of `keras.Variable`.
+        values: list of arrays.
+        path: of the checkpoint, for the error.
+
+    Raises:
+        ValueError: Where they are those of another model.
+    """
+    shapes = [tuple(variable.shape) for variable in variables]
+    found = [value.shape for value in values]
+    if shapes != found:
+        raise ValueError(
+            f"Expected in {path} the {len(shapes)} variables of this model. Received: "
+            f"{len(found)} of other shapes, as another version of the recipe has "
+            "them. Go on with that version, or choose another --output."
+        )
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
