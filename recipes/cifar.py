@@ -18,7 +18,7 @@ from pathlib import Path
 
 from recipes.parts.ablation import ABLATION
 from recipes.parts.cifar_presets import PRESETS
-from recipes.shared import precision
+from recipes.shared import devices, precision
 from recipes.shared.experiment import run_experiment, setting_of
 from recipes.shared.methods import IMAGE_METHODS, Method, add_options, summaries
 from recipes.shared.options import (
@@ -29,7 +29,6 @@ from recipes.shared.options import (
     option_parser,
     parse,
 )
-from recipes.shared.runner import select_backend
 
 DESCRIPTION = """\
 Trains residual networks on CIFAR with plain training, mixup, multi-mix, CutMix and
@@ -120,6 +119,7 @@ def parse_options(arguments=None):
     add("--schedule", choices=tuple(SCHEDULES), default="cosine", help="learning rate")
     add_tfds_option(parser)
     add_options(parser, batch_size=128, alpha=None, learning_rate=0.1, optimizer="SGD")
+    devices.add_options(parser)
     options = parse(parser, arguments, PRESETS)
     _fill_in(options)
     return options
@@ -210,7 +210,7 @@ def fit(split, labels, run, options, on_epoch_end):
     keras.utils.set_random_seed(run.seed)
     rate = options.dropout * method.dropout
     padding, is_long = options.padding, options.preset != "quick"
-    with precision.computing_in(options.mixed_precision):
+    with precision.computing_in(options.mixed_precision), devices.scope():
         network = build_network(split, options, rate)
         measured = train_classifier(
             network,
@@ -227,7 +227,7 @@ def fit(split, labels, run, options, on_epoch_end):
             num_points=options.points or (options.epochs if is_long else 12),
             last=options.last or 10,
         )
-    return network, measured
+    return devices.on_one(network), measured
 
 
 def build_optimizer(options):
@@ -271,7 +271,7 @@ def train(run, options, on_epoch_end):
 def main(arguments=None):
     """The command; returns the records in results.json."""
     options = parse_options(arguments)
-    select_backend(options.backend)
+    devices.start(options)
     if options.compilation_cache and options.backend == "jax":
         from recipes.shared import compile_cache
 

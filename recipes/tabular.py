@@ -9,10 +9,10 @@ What to expect: differences are small, and where a method gains, so does plain t
 that goes on for longer.
 """
 
+from recipes.shared import devices
 from recipes.shared.experiment import run_experiment
 from recipes.shared.methods import METHODS, add_options, summaries
 from recipes.shared.options import add_tfds_option, one_of, option_parser, parse
-from recipes.shared.runner import select_backend
 
 DESCRIPTION = """\
 Trains a multilayer perceptron on tables and compares plain training, mixup at several
@@ -61,6 +61,7 @@ def parse_options(arguments=None):
     )
     add_tfds_option(parser)
     add_options(parser, batch_size=16, learning_rate=1e-3)
+    devices.add_options(parser)
     return parse(parser, arguments, PRESETS)
 
 
@@ -77,22 +78,23 @@ def train(run, options, on_epoch_end):
         run.dataset, options.data_dir, run.seed, tensorflow_datasets=options.tfds
     )
     keras.utils.set_random_seed(run.seed)
-    return train_classifier(
-        mlp.build(split.input_shape, split.num_classes),
-        split,
-        METHODS[run.method],
-        options,
-        run,
-        on_epoch_end,
-        optimizer=adam(options.learning_rate),
-        num_points=10,
-    )
+    with devices.scope():
+        return train_classifier(
+            mlp.build(split.input_shape, split.num_classes),
+            split,
+            METHODS[run.method],
+            options,
+            run,
+            on_epoch_end,
+            optimizer=adam(options.learning_rate),
+            num_points=10,
+        )
 
 
 def main(arguments=None):
     """The command; returns the records in results.json."""
     options = parse_options(arguments)
-    select_backend(options.backend)
+    devices.start(options)
     return run_experiment(
         "tabular", options, options.dataset, METHODS, train, report_and_draw
     )

@@ -5,6 +5,8 @@ import math
 import keras
 import numpy as np
 
+from recipes.shared.shares import WHOLE
+
 
 class ShuffledRows(keras.utils.PyDataset):
     """Batches `(inputs, labels)`, shuffled anew every epoch.
@@ -15,15 +17,17 @@ class ShuffledRows(keras.utils.PyDataset):
         batch_size: rows of a batch; the last one of an epoch may have fewer.
         copies: how often each row comes in an epoch.
         seed: of the order.
+        share: which rows of each batch to give.
     """
 
-    def __init__(self, inputs, labels, batch_size, *, copies=1, seed=0):
+    def __init__(self, inputs, labels, batch_size, *, copies=1, seed=0, share=WHOLE):
         super().__init__()
         self.inputs = inputs
         self.labels = labels
         self.rows = np.tile(np.arange(len(inputs)), copies)
         self.batch_size = batch_size
         self.seed = seed
+        self.share = share
         self.epoch = 0
         self.order = self._shuffled()
 
@@ -35,7 +39,16 @@ class ShuffledRows(keras.utils.PyDataset):
         return self.inputs[rows], self.labels[rows]
 
     def rows_of(self, index):
-        """The numbers of the rows in a batch."""
+        """The numbers of the rows in a batch, those of the share."""
+        whole = self._whole(index)
+        return whole[self.share.rows(len(whole))]
+
+    def part_of(self, index):
+        """How many rows the whole batch has, and the places of the share's in it."""
+        count = len(self._whole(index))
+        return count, self.share.rows(count)
+
+    def _whole(self, index):
         start = index * self.batch_size
         return self.order[start : start + self.batch_size]
 
@@ -48,13 +61,76 @@ class ShuffledRows(keras.utils.PyDataset):
         return np.random.default_rng((self.seed, self.epoch)).permutation(self.rows)
 
 
+class RowsOfKeras(ShuffledRows):
+    """The batches in which Keras' `fit` trains on arrays, on JAX and PyTorch.
+
+    As there, NumPy's or PyTorch's global generator draws the order, `np.repeat` makes
+    the copies, and `seed` means nothing. Pass `shuffle=False` to `fit`.
+    """
+
+    def __init__(self, inputs, labels, batch_size, *, copies=1, **kwargs):
+        super().__init__(inputs, labels, batch_size, copies=copies, **kwargs)
+        self.rows = np.repeat(np.arange(len(inputs)), copies)
+
+    def on_epoch_begin(self):
+        """Forgets the order."""
+        self.order = None
+
+    def on_epoch_end(self):
+        """Counts the epoch."""
+        self.epoch += 1
+
+    def _shuffled(self):
+        return None
+
+    def _whole(self, index):
+        if self.order is None:
+            # No sooner: Keras draws it with the first batch.
+            self.order = self.rows[self._permutation()]
+        return super()._whole(index)
+
+    def _permutation(self):
+        if keras.backend.backend() != "torch":
+            return np.random.permutation(len(self.rows))
+        import torch
+
+        return list(torch.utils.data.RandomSampler(range(len(self.rows))))
+
+
+class SharedBatches(keras.utils.PyDataset):
+    """A share of the rows of another dataset's batches, which are made whole.
+
+    Args:
+        dataset: a `keras.utils.PyDataset` of structures of arrays.
+        share: which rows of each batch to give.
+    """
+
+    def __init__(self, dataset, share):
+        super().__init__()
+        self.dataset = dataset
+        self.share = share
+
+    def __len__(self):
+        return len(self.dataset)
+
+    def __getitem__(self, index):
+        return keras.tree.map_structure(
+            lambda leaf: leaf[self.share.rows(len(leaf))], self.dataset[index]
+        )
+
+    def on_epoch_end(self):
+        """Ends the epoch of the other dataset."""
+        self.dataset.on_epoch_end()
+
+
 class Augmented(keras.utils.PyDataset):
     """The batches of another dataset with their images changed at random.
 
     Args:
         dataset: a `keras.utils.PyDataset` of structures whose leaves of rank 4 are
-            images.
-        augment: function (images, generator) -> images.
+            images. Where it has a share of each batch, it has `part_of(index)`, and
+            the images change as in the whole batch.
+        augment: function (images, generator, part) -> images; see `crop_and_flip`.
         seed: of the changes.
     """
 
@@ -70,8 +146,12 @@ class Augmented(keras.utils.PyDataset):
 
     def __getitem__(self, index):
         generator = np.random.default_rng((self.seed, self.epoch, index))
+        part_of = getattr(self.dataset, "part_of", lambda index: None)
+        part = part_of(index)
         return keras.tree.map_structure(
-            lambda leaf: self.augment(leaf, generator) if np.ndim(leaf) == 4 else leaf,
+            lambda leaf: (
+                self.augment(leaf, generator, part=part) if np.ndim(leaf) == 4 else leaf
+            ),
             self.dataset[index],
         )
 
@@ -81,21 +161,26 @@ class Augmented(keras.utils.PyDataset):
         self.dataset.on_epoch_end()
 
 
-def crop_and_flip(images, generator, padding=4):
+def crop_and_flip(images, generator, padding=4, part=None):
     """Moves each image by up to `padding` pixels and mirrors every other one.
 
     Args:
         images: (B, height, width, channels) array.
         generator: a `numpy.random.Generator`.
         padding: black pixels around an image before a part of it is cropped.
+        part: None, or (count, places): the images are those at some places of a batch
+            of `count`, and change as they would there.
 
     Returns:
         An array like `images`.
     """
     count, height, width = images.shape[:3]
+    whole, places = part or (count, slice(None))
     edges = ((0, 0), (padding, padding), (padding, padding), (0, 0))
     padded = np.pad(images, edges)
-    tops, lefts, flipped = draw_crops(count, padding, generator)
+    tops, lefts, flipped = (
+        drawn[places] for drawn in draw_crops(whole, padding, generator)
+    )
     columns = np.arange(width) + lefts[:, None]
     columns[flipped] = columns[flipped, ::-1]
     rows = np.arange(height) + tops[:, None]

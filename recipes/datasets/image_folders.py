@@ -29,10 +29,14 @@ class Part:
         size: how many there are.
         rows: function (seed) -> a `tf.data.Dataset` of (content of a file, class), in
             another order every time it is iterated over; None keeps the order.
+        numbered: function (seed, batch_size, share) -> an endless dataset of (number,
+            (content, class)), of which a process reads its share alone. An image's
+            number goes on in the next pass, and is no other process's.
     """
 
     size: int
     rows: Callable
+    numbered: Callable
 
 
 @dataclass(frozen=True)
@@ -101,16 +105,29 @@ def _file_part(by_class, numbers):
     counts = [len(paths) for paths in by_class.values()]
     labels = np.repeat([numbers[name] for name in by_class], counts).astype("int32")
 
-    def rows(seed=None):
-        tf = tensorflow()
-        dataset = tf.data.Dataset.from_tensor_slices((paths, labels))
-        if seed is not None:
-            dataset = dataset.shuffle(len(paths), seed=seed)
-        return dataset.map(
-            lambda path, label: (tf.io.read_file(path), label), tf.data.AUTOTUNE
-        )
+    tf = tensorflow()
 
-    return Part(len(paths), rows)
+    def files(seed):
+        dataset = tf.data.Dataset.from_tensor_slices((paths, labels))
+        return dataset if seed is None else dataset.shuffle(len(paths), seed=seed)
+
+    def read(path, label):
+        return tf.io.read_file(path), label
+
+    def rows(seed=None):
+        return files(seed).map(read, tf.data.AUTOTUNE)
+
+    def numbered(seed, batch_size, share):
+        # A process's images of a batch follow each other, as its rows of a batch do.
+        own = batch_size // share.processes
+        every = files(seed).repeat().enumerate()
+        if share.processes > 1:
+            every = every.filter(
+                lambda number, row: number % batch_size // own == share.index
+            )
+        return every.map(lambda number, row: (number, read(*row)), tf.data.AUTOTUNE)
+
+    return Part(len(paths), rows, numbered)
 
 
 def from_tfds(data_dir):
@@ -144,9 +161,9 @@ def from_tfds(data_dir):
 
 
 def _tfds_part(library, builder, split):
-    def rows(seed=None):
+    def rows(seed=None, of=split):
         dataset = builder.as_dataset(
-            split=split,
+            split=of,
             shuffle_files=seed is not None,
             read_config=library.ReadConfig(shuffle_seed=seed),
             # Crops are decoded, not whole images.
@@ -155,4 +172,13 @@ def _tfds_part(library, builder, split):
         )
         return dataset if seed is None else dataset.shuffle(_BUFFER, seed=seed)
 
-    return Part(builder.info.splits[split].num_examples, rows)
+    def numbered(seed, batch_size, share):
+        if share.processes == 1:
+            return rows(seed).repeat().enumerate()
+        parts = library.even_splits(split, share.processes, drop_remainder=True)
+        own = rows(seed, parts[share.index]).repeat().enumerate()
+        return own.map(
+            lambda number, row: (number * share.processes + share.index, row)
+        )
+
+    return Part(builder.info.splits[split].num_examples, rows, numbered)

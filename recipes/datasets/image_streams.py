@@ -5,12 +5,14 @@
 
 import importlib
 
+from recipes.shared.shares import WHOLE
+
 _AREAS = (0.08, 1.0)  # shares of an image that random crops take
 _RATIOS = (3 / 4, 4 / 3)
 _CENTRE = 224 / 256  # share of the shorter side that test images keep
 
 
-def train_batches(part, size, batch_size, seed):
+def train_batches(part, size, batch_size, seed, share=WHOLE):
     """An endless stream of `(images, classes)`: random crops, half of them mirrored.
 
     Args:
@@ -18,16 +20,17 @@ def train_batches(part, size, batch_size, seed):
         size: height and width of the crops.
         batch_size: images of a batch.
         seed: of the order and the crops; each pass has others.
+        share: which images of each batch to read and give.
     """
     tf = tensorflow()
-    # Counted after `repeat`: the number of an image goes on in the next pass.
-    numbered = part.rows(seed).repeat().enumerate()
+    numbered = part.numbered(seed, batch_size, share)
 
     def crop(number, row):
         return random_crop(row[0], (seed, number), size), row[1]
 
     images = numbered.map(crop, tf.data.AUTOTUNE, deterministic=True)
-    return images.batch(batch_size, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+    own = batch_size // share.processes
+    return images.batch(own, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
 
 
 def test_batches(part, size, batch_size):

@@ -10,6 +10,7 @@ from keras_multimix.evaluation import (
     interpolation_profile,
     iterative_fgsm,
 )
+from recipes.shared import processes
 from recipes.shared.curves import predict
 from recipes.shared.measures import error_rate
 from recipes.shared.whole_files import written_whole
@@ -70,13 +71,14 @@ def source_network(path, train, build):
         train: function () -> a trained network.
         build: function () -> the same network, untrained.
     """
-    if path.exists():
+    if processes.agreed(path.exists()):
         network = build()
         network.load_weights(path)
         return network
     network = train()
-    with written_whole(path) as temporary:
-        network.save_weights(temporary)
+    if processes.is_first():
+        with written_whole(path) as temporary:
+            network.save_weights(temporary)
     return network
 
 

@@ -4,6 +4,7 @@ import csv
 import json
 import math
 
+from recipes.shared import processes
 from recipes.shared.whole_files import written_whole
 
 _KEYS = ("recipe", "dataset", "method", "seed", "backend", "epochs", "metrics")
@@ -11,6 +12,7 @@ _KEYS = ("recipe", "dataset", "method", "seed", "backend", "epochs", "metrics")
 _NOT_SETTINGS = {"output", "data_dir", "methods", "seeds", "dataset", "datasets"}
 _NOT_SETTINGS |= {"backend", "tensorboard", "preset"}
 _NOT_SETTINGS |= {"minutes", "on_device", "compilation_cache"}
+_NOT_SETTINGS |= {"coordinator", "num_processes", "process_index"}
 # Values of an option that is off.
 _OFF = (None, 0, "none")
 
@@ -114,6 +116,8 @@ class Results:
                 )
 
     def _write(self):
+        if not processes.is_first():
+            return
         rows = [
             {**{key: r[key] for key in _KEYS if key != "metrics"}, **r["metrics"]}
             for r in self.records

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from recipes.datasets import image_folders, image_streams
+from recipes.shared.shares import Share
 from tests.recipes.photos import write_photos
 
 tf = pytest.importorskip("tensorflow")
@@ -137,3 +138,49 @@ def test_imagenet2012_says_where_to_get_it(photos, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
     with pytest.raises(ValueError, match="pip install tensorflow-datasets"):
         image_folders.from_tfds(photos)
+
+
+def stream_of(part, share):
+    stream = image_streams.train_batches(part, 32, 4, 0, share)
+    return [(np.array(x), np.array(y)) for x, y in stream.take(8)]
+
+
+def test_processes_read_parts_of_the_batches_of_one(photos, monkeypatch):
+    part = image_folders.from_folders(photos).train
+    whole = stream_of(part, Share())
+    read = []
+    read_file = tf.io.read_file
+
+    def counting(path):
+        tf.py_function(lambda name: read.append(name.numpy()), [path], [])
+        return read_file(path)
+
+    monkeypatch.setattr(tf.io, "read_file", counting)
+    halves = [stream_of(part, Share(4, 2, index)) for index in range(2)]
+    # With what was read ahead, far from the 64 that both would read of all.
+    assert len(read) < 60
+    for (x, y), *own in zip(whole, *halves, strict=True):
+        np.testing.assert_array_equal(x, np.concatenate([each[0] for each in own]))
+        np.testing.assert_array_equal(y, np.concatenate([each[1] for each in own]))
+
+
+def test_processes_read_parts_of_imagenet2012(photos, monkeypatch):
+    library = fake_tfds(photos, lambda: None)
+    builder, asked = library.builder(None, None), []
+
+    def as_dataset(split, **options):
+        asked.append(split)
+        return image_folders.from_folders(photos).train.rows()
+
+    builder.as_dataset = as_dataset
+    library.even_splits = lambda split, n, drop_remainder: [
+        f"{split} {i} of {n}" for i in range(n)
+    ]
+    monkeypatch.setitem(sys.modules, "tensorflow_datasets", library)
+    part = image_folders.from_tfds(photos).train
+    numbers = [
+        [int(number) for number, _ in part.numbered(0, 4, Share(2, 2, index)).take(20)]
+        for index in range(2)
+    ]
+    assert asked == ["train 0 of 2", "train 1 of 2"]
+    assert numbers == [list(range(0, 40, 2)), list(range(1, 40, 2))]
