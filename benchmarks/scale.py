@@ -1,11 +1,14 @@
 """What mixing sends between devices at 8, 64 and 1 024 of them, by pairing.
 
     python -m benchmarks.scale --rows 32 --row-bytes 602112
+    python -m benchmarks.scale --imagenet              # some ten minutes more
 
 Measured: the collective operations in the compiled training step of a `MixupModel`
 under JAX's `DataParallel`, at 2, 4 and 8 virtual devices of this CPU. Computed: rules
 of how they grow with the devices, which have to give every measured figure exactly, and
-what the rules say of larger numbers. Nothing is timed.
+what the rules say of larger numbers. `--imagenet` plans the recipe's preset too, see
+`benchmarks.imagenet_plan`; for that it measures a loader and compiled steps. Nothing
+else is timed.
 """
 
 import argparse
@@ -36,6 +39,13 @@ def parse_options(arguments=None):
     add("--rows", type=integer(1), default=32, help="of each device, in a step")
     add("--row-bytes", type=integer(1), default=602_112, help="224x224x3 in float32")
     add("--weights", type=integer(1), default=25_557_032, help="a ResNet-50's")
+    add("--imagenet", action="store_true", help="plan recipes.imagenet's preset too")
+    add(
+        "--device-images",
+        type=integer(1),
+        default=2000,
+        help="mixed images a second of one device, which you have measured or assume",
+    )
     add("--output", type=Path, default=Path("runs", "benchmarks"), help="folder")
     return parser.parse_args(arguments)
 
@@ -195,9 +205,53 @@ def report(measured, options):
         "measured": measured,
         "computed": planned,
     }
+    if options.imagenet:
+        found["imagenet"] = imagenet(options)
     options.output.mkdir(parents=True, exist_ok=True)
     write_whole(options.output / "scale.json", json.dumps(found, indent=1) + "\n")
     return found
+
+
+def imagenet(options):
+    """Measures what the plan of the preset needs, prints it and returns it."""
+    from benchmarks import imagenet_plan, step_memory
+
+    core_images = imagenet_plan.images_per_core()
+    steps = imagenet_plan.MEASURED_STEPS
+    size = imagenet_plan.SIZE
+    measured = {step: step_memory.step_bytes(*step, size) for step in steps}
+    rule = imagenet_plan.memory_rule(measured, options.weights)
+    error = imagenet_plan.largest_error(rule, measured)
+    print(f"\nMeasured: {core_images:.0f} images a second and core; bytes of a step:")
+    for (rows, count, at_once), used in measured.items():
+        by_rule = rule(rows, count, at_once)
+        print(f"  {rows} rows, K = {count}, {at_once} at once: {used} ({by_rule})")
+    if error > imagenet_plan.TOLERANCE:
+        raise SystemExit(f"The rule for memory is {100 * error:.0f} % off; no plan.")
+    records = [
+        record
+        for devices in PLANNED_DEVICES
+        for record in imagenet_plan.plan(
+            devices,
+            options.device_images,
+            core_images,
+            rule,
+            plan,
+            lambda count: gradient_bytes(count, options.weights),
+        )
+    ]
+    print(
+        f"\nComputed for the preset's batch of {imagenet_plan.BATCH} images, at "
+        f"{options.device_images} mixed images a second and device (not measured):"
+    )
+    print("\n".join(imagenet_plan.table(records)))
+    return {
+        "core_images": core_images,
+        "device_images": options.device_images,
+        "steps": [[*step, used] for step, used in measured.items()],
+        "memory_error": error,
+        "computed": records,
+    }
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from recipes.parts.image_options import (
     check_image_options,
     fill_in_for_labels,
 )
+from recipes.shared import devices
 from recipes.shared.experiment import run_experiment
 from recipes.shared.methods import IMAGE_METHODS, Method, add_options, summaries
 from recipes.shared.options import (
@@ -32,7 +33,6 @@ from recipes.shared.options import (
     option_parser,
     parse,
 )
-from recipes.shared.runner import select_backend
 
 DESCRIPTION = """\
 Trains residual networks on CIFAR with plain training, mixup, multi-mix, CutMix and
@@ -84,6 +84,7 @@ def parse_options(arguments=None):
     add_image_options(parser, width=64, padding=4)
     add_tfds_option(parser)
     add_options(parser, batch_size=128, alpha=None, learning_rate=0.1, optimizer="SGD")
+    devices.add_options(parser)
     options = parse(parser, arguments, PRESETS)
     check_image_options(parser, options)
     fill_in_for_labels(options)
@@ -174,7 +175,7 @@ def train(run, options, on_epoch_end):
 def main(arguments=None):
     """The command; returns the records in results.json."""
     options = parse_options(arguments)
-    select_backend(options.backend)
+    devices.start(options)
     image_runs.keep_compiled(options)
     return run_experiment(
         "cifar",

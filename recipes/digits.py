@@ -12,10 +12,10 @@ its calibration error is higher than plain training's, until the logits are divi
 a temperature that is found on 100 more images.
 """
 
+from recipes.shared import devices
 from recipes.shared.experiment import run_experiment
 from recipes.shared.methods import IMAGE_METHODS, add_options, summaries
 from recipes.shared.options import integer_from, option_parser, parse
-from recipes.shared.runner import select_backend
 
 DESCRIPTION = """\
 Trains a small convolutional net on a few of scikit-learn's 8 x 8 handwritten digits
@@ -50,6 +50,7 @@ def parse_options(arguments=None):
         "--train-size", type=integer_from(10), default=300, help="training images"
     )
     add_options(parser, validation_size=100)
+    devices.add_options(parser)
     return parse(parser, arguments)
 
 
@@ -75,21 +76,22 @@ def train(run, options, on_epoch_end):
 
     split = load_split(run, options)
     keras.utils.set_random_seed(run.seed)
-    return train_classifier(
-        small_conv.build(split.input_shape, split.num_classes),
-        split,
-        IMAGE_METHODS[run.method],
-        options,
-        run,
-        on_epoch_end,
-        optimizer=adam_cosine(options.learning_rate),
-    )
+    with devices.scope():
+        return train_classifier(
+            small_conv.build(split.input_shape, split.num_classes),
+            split,
+            IMAGE_METHODS[run.method],
+            options,
+            run,
+            on_epoch_end,
+            optimizer=adam_cosine(options.learning_rate),
+        )
 
 
 def main(arguments=None):
     """The command; returns the records in results.json."""
     options = parse_options(arguments)
-    select_backend(options.backend)
+    devices.start(options)
     # What is imported here does not count as time of the first run.
     from recipes.datasets import digits
     from recipes.datasets.split import with_held_out

@@ -1,7 +1,8 @@
 """Measures a net again that a recipe has saved.
 
     python -m recipes.evaluate runs/digits/models/digits-mixup-0-last.keras
-    python -m recipes.evaluate NET.keras --data-dir DIR --attack fgsm ifgsm
+    python -m recipes.evaluate NET.keras --data-dir DIR --attack fgsm noise --epsilon 4 8
+    python -m recipes.evaluate NET.keras --data-dir DIR --corruptions
     python -m recipes.evaluate NET.keras --dataset cifar10 --data-dir DIR --seed 3
 
 The record beside the net says which rows it learned, so that the others are the same:
@@ -15,7 +16,8 @@ import json
 from pathlib import Path
 
 from recipes import speech, tabular
-from recipes.shared.options import BACKENDS, integer_from, number_from, one_of
+from recipes.parts.image_options import add_measure_options, check_epsilon
+from recipes.shared.options import BACKENDS, integer_from, one_of
 from recipes.shared.results import with_nan
 from recipes.shared.runner import Run, select_backend
 
@@ -25,6 +27,7 @@ RECIPES = {
     **dict.fromkeys(speech.DATASETS, "speech"),
     **dict.fromkeys(("cifar10", "cifar100"), "cifar"),
     **dict.fromkeys(("folder", "imagenet2012"), "imagenet"),
+    "fashion_mnist": "fashion",
     "digits": "digits",  # the images; as a table it has no other name
 }
 
@@ -56,8 +59,7 @@ def parse_options(arguments=None):
         metavar="BACKEND",
         help="what Keras runs on; by default what the net was trained on, or jax",
     )
-    add("--attack", nargs="+", type=one_of(("fgsm", "ifgsm")), metavar="ATTACK")
-    add("--epsilon", type=number_from(0), default=4, help="of attacks, out of 255")
+    add_measure_options(parser)
     add(
         "--source",
         type=Path,
@@ -65,6 +67,7 @@ def parse_options(arguments=None):
         help="another net, whose adversarial examples are tried too (black box)",
     )
     options, others = parser.parse_known_args(arguments)
+    check_epsilon(options)
     if others and not options.dataset:
         parser.error(
             f"Expected --dataset before options that describe it. Received: "
@@ -106,7 +109,7 @@ def data_options(options, others):
     if options.dataset:
         name, dataset = RECIPES[options.dataset], options.dataset
         record = {"seed": 0, "settings": {}}
-        if name != "digits":
+        if name not in ("digits", "fashion"):  # which have one data set
             others = ["--dataset", dataset, *others]
     else:
         record = read_record(options.model)
@@ -132,28 +135,31 @@ def measured(network, recipe, run, described, options):
         recipe: the module of the recipe of the data.
         run: whose rows they are.
         described: the options of the recipe.
-        options: with `attack`, `epsilon` and `source`.
+        options: with `attack`, `epsilon`, `attack_size`, `corruptions` and `source`.
     """
-    from recipes.parts.robustness import attack_errors
+    from recipes.parts import robustness
     from recipes.shared.curves import predict
     from recipes.shared.measures import measure
     from recipes.shared.temperature import scaled_measures
 
     if not hasattr(recipe, "load_split"):
-        if options.attack:
+        if options.attack or options.corruptions:
             raise ValueError(
-                "Expected data that fit into memory, for attacks. Received: a stream "
-                "of images. Leave out --attack."
+                "Expected data that fit into memory, for attacks and corruptions. "
+                "Received: a stream of images. Leave out --attack and --corruptions."
             )
         return recipe.measure_again(network, described)
     split = recipe.load_split(run, described)
     check_fits(network, split.input_shape, split.num_classes)
     found = measure(predict(network, split.test_inputs), split.test_labels)
     found |= scaled_measures(network, split)
+    if options.corruptions:
+        found |= robustness.corruption_means(
+            robustness.corruption_measures(network, split)
+        )
     if options.attack:
         source = load_net(options.source) if options.source else None
-        attacks, epsilon = options.attack, options.epsilon / 255
-        found |= attack_errors(network, source, split, attacks, epsilon)
+        found |= robustness.attack_errors(network, source, split, options, run.seed)
     return found
 
 

@@ -10,6 +10,7 @@ An epoch is 100 iterations. recipes/README.md shows the results.
 
 import argparse
 
+from recipes.shared import devices
 from recipes.shared.experiment import run_experiment
 from recipes.shared.methods import Method, summaries
 from recipes.shared.options import (
@@ -19,7 +20,6 @@ from recipes.shared.options import (
     option_parser,
     parse,
 )
-from recipes.shared.runner import select_backend
 
 DESCRIPTION = """\
 Trains a GAN and mixup's GAN, whose discriminator tells the share of real data in a
@@ -89,6 +89,7 @@ def parse_options(arguments=None):
         action="store_true",
         help=f"repeat with learning rates {LEARNING_RATES} and depths {DEPTHS}",
     )
+    devices.add_options(parser)
     return parse(parser, arguments, PRESETS)
 
 
@@ -124,27 +125,37 @@ def train(run, options, on_epoch_end):
     name, changes = settings(options)[run.dataset]
     options = argparse.Namespace(**{**vars(options), **changes})
     keras.utils.set_random_seed(run.seed)
-    model = MixupGAN(
-        *build(name, options),
-        discriminator_steps=options.discriminator_steps,
-        generator_loss=options.generator_loss,
-        seed=run.seed,
-        **{"alpha": options.alpha, **METHODS[run.method].arguments},
-    )
-    model.compile(*(keras.optimizers.Adam(options.learning_rate) for _ in range(2)))
-    source = gan_samples.source(name, options.data_dir)
-    metrics, curve, snapshots, done = {}, [], {}, 0
-    last = options.epochs * ITERATIONS
-    for stop in (*(n for n in SNAPSHOTS if n < last), last):
-        batches = gan_samples.Batches(
-            source, options.batch_size, done, stop, run.seed, on_epoch_end, ITERATIONS
+    with devices.scope():
+        model = MixupGAN(
+            *build(name, options),
+            discriminator_steps=options.discriminator_steps,
+            generator_loss=options.generator_loss,
+            seed=run.seed,
+            **{"alpha": options.alpha, **METHODS[run.method].arguments},
         )
-        history = model.fit(batches, verbose=0, shuffle=False).history
-        done = stop
-        snapshots[stop] = model.generate(gan_samples.NUM_SHOWN, seed=run.seed)
-        metrics = {key: values[-1] for key, values in history.items()}
-        metrics |= source.quality(model.generate(gan_samples.NUM_JUDGED, seed=run.seed))
-        curve.append({"iteration": stop, **metrics})
+        model.compile(*(keras.optimizers.Adam(options.learning_rate) for _ in range(2)))
+        source = gan_samples.source(name, options.data_dir)
+        metrics, curve, snapshots, done = {}, [], {}, 0
+        last = options.epochs * ITERATIONS
+        for stop in (*(n for n in SNAPSHOTS if n < last), last):
+            batches = gan_samples.Batches(
+                source,
+                options.batch_size,
+                done,
+                stop,
+                run.seed,
+                on_epoch_end,
+                ITERATIONS,
+                devices.share(),
+            )
+            history = model.fit(batches, verbose=0, shuffle=False).history
+            done = stop
+            snapshots[stop] = model.generate(gan_samples.NUM_SHOWN, seed=run.seed)
+            metrics = {key: values[-1] for key, values in history.items()}
+            metrics |= source.quality(
+                model.generate(gan_samples.NUM_JUDGED, seed=run.seed)
+            )
+            curve.append({"iteration": stop, **metrics})
     gan_samples.save(options.output, run, snapshots)
     return {"metrics": metrics, "curve": curve}
 
@@ -152,7 +163,7 @@ def train(run, options, on_epoch_end):
 def main(arguments=None):
     """The command; returns the records in results.json."""
     options = parse_options(arguments)
-    select_backend(options.backend)
+    devices.start(options)
     return run_experiment(
         "gan", options, settings(options), METHODS, train, report_and_draw
     )

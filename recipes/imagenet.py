@@ -12,11 +12,10 @@ A step of multi-mix and of its control has K times the rows, which memory has to
 
 import math
 
-from recipes.shared import precision
+from recipes.shared import devices, precision, processes
 from recipes.shared.experiment import run_experiment, setting_of
 from recipes.shared.methods import IMAGE_METHODS, add_options, epochs_of, summaries
 from recipes.shared.options import integer_from, number_from, option_parser, parse
-from recipes.shared.runner import select_backend
 
 DESCRIPTION = """\
 Trains a ResNet-50 or ResNet-101 on ImageNet or a folder of images with plain training,
@@ -78,6 +77,7 @@ def parse_options(arguments=None):
     add_options(
         parser, batch_size=1024, learning_rate=0.4, optimizer="SGD, the highest"
     )
+    devices.add_options(parser)
     return parse(parser, arguments, PRESETS)
 
 
@@ -104,7 +104,7 @@ def train(run, images, options, on_epoch_end):
     """One run; returns its record."""
     import keras
 
-    with precision.computing_in(options.mixed_precision):
+    with precision.computing_in(options.mixed_precision), devices.scope():
         keras.utils.set_random_seed(run.seed)
         return _fit(run, images, options, on_epoch_end)
 
@@ -134,10 +134,11 @@ def _fit(run, images, options, on_epoch_end):
         SGDWithL2(rates, momentum=0.9, l2=options.weight_decay),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
+    devices.connect(model)
     test = image_streams.test_batches(images.test, size, batch_size=250)
     curve = StreamedCurve(network, test, epochs, on_epoch_end)
     callbacks = [curve]
-    if options.tensorboard:
+    if options.tensorboard and processes.is_first():
         folder = options.output / "tensorboard" / "-".join(map(str, run))
         callbacks.append(keras.callbacks.TensorBoard(folder, write_graph=False))
     saver = ModelSaver(network, options, run, curve)
@@ -148,7 +149,7 @@ def _fit(run, images, options, on_epoch_end):
         steps = range(resuming.epoch * steps_per_epoch, epochs * steps_per_epoch)
         return {
             "x": image_streams.train_batches(
-                images.train, size, batch_size, run.seed, steps
+                images.train, size, batch_size, run.seed, steps, devices.share()
             ),
             "steps_per_epoch": steps_per_epoch,
             # Keras warns of the default: the stream is shuffled itself.
@@ -158,7 +159,7 @@ def _fit(run, images, options, on_epoch_end):
     resuming.fit(model, data, epochs, [*callbacks, saver])
     measured = curve.measured()
     saver.save_last(measured["metrics"])
-    return {**measured, "seconds_before": resuming.seconds}
+    return {**measured, "before": resuming.before}
 
 
 def measure_again(network, options):
@@ -175,7 +176,7 @@ def measure_again(network, options):
 def main(arguments=None):
     """The command; returns the records in results.json."""
     options = parse_options(arguments)
-    select_backend(options.backend)
+    devices.start(options)
     images = load_data(options)
     dataset = options.dataset
     if dataset == "folder":

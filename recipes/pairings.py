@@ -10,10 +10,10 @@ of the gradient that each of them has. What to expect: differences between the k
 partners are smaller than those between seeds.
 """
 
+from recipes.shared import devices
 from recipes.shared.experiment import run_experiment, setting_of
 from recipes.shared.methods import IMAGE_METHODS, add_options, summaries
 from recipes.shared.options import integer_from, option_parser, parse
-from recipes.shared.runner import select_backend
 
 DESCRIPTION = """\
 Trains a small convolutional net on small images with mixup: partners from a shuffled
@@ -54,6 +54,7 @@ def parse_options(arguments=None):
         help="training images, by default as the data need",
     )
     add_options(parser)
+    devices.add_options(parser)
     options = parse(parser, arguments)
     options.epochs = options.epochs or _EPOCHS[options.dataset]
     return options
@@ -80,21 +81,22 @@ def train(run, options, on_epoch_end):
 
     split = load_split(run, options)
     keras.utils.set_random_seed(run.seed)
-    return train_classifier(
-        small_conv.build(split.input_shape, split.num_classes),
-        split,
-        IMAGE_METHODS[run.method],
-        options,
-        run,
-        on_epoch_end,
-        optimizer=adam_cosine(options.learning_rate),
-    )
+    with devices.scope():
+        return train_classifier(
+            small_conv.build(split.input_shape, split.num_classes),
+            split,
+            IMAGE_METHODS[run.method],
+            options,
+            run,
+            on_epoch_end,
+            optimizer=adam_cosine(options.learning_rate),
+        )
 
 
 def main(arguments=None):
     """The command; returns the records in results.json."""
     options = parse_options(arguments)
-    select_backend(options.backend)
+    devices.start(options)
     return run_experiment(
         "pairings", options, [options.dataset], IMAGE_METHODS, train, report_and_draw
     )

@@ -12,10 +12,10 @@ narrow LeNet on 1229 clips: the table in recipes/README.md.
 import dataclasses
 import functools
 
+from recipes.shared import devices
 from recipes.shared.experiment import run_experiment, setting_of
 from recipes.shared.methods import IMAGE_METHODS, add_options, summaries
 from recipes.shared.options import add_tfds_option, integer_from, option_parser, parse
-from recipes.shared.runner import select_backend
 
 DESCRIPTION = """\
 Trains a LeNet or a VGG-11 to tell spoken words apart and compares plain training,
@@ -67,6 +67,7 @@ def parse_options(arguments=None):
     add("--test-size", type=integer(20), help="test clips; all by default")
     add_tfds_option(parser)
     add_options(parser, batch_size=100, learning_rate=3e-3)
+    devices.add_options(parser)
     return parse(parser, arguments, PRESETS)
 
 
@@ -133,23 +134,24 @@ def train(run, split, options, on_epoch_end):
     from recipes.shared.training import train_classifier
 
     keras.utils.set_random_seed(run.seed)
-    return train_classifier(
-        build_network(split, options),
-        split,
-        IMAGE_METHODS[run.method],
-        options,
-        run,
-        on_epoch_end,
-        optimizer=adam(options.learning_rate, drops=(1 / 3, 2 / 3)),
-        warm_up=options.warm_up,
-        num_points=15,
-    )
+    with devices.scope():
+        return train_classifier(
+            build_network(split, options),
+            split,
+            IMAGE_METHODS[run.method],
+            options,
+            run,
+            on_epoch_end,
+            optimizer=adam(options.learning_rate, drops=(1 / 3, 2 / 3)),
+            warm_up=options.warm_up,
+            num_points=15,
+        )
 
 
 def main(arguments=None):
     """The command; returns the records in results.json."""
     options = parse_options(arguments)
-    select_backend(options.backend)
+    devices.start(options)
 
     # Reading clips takes seconds.
     @functools.lru_cache(maxsize=1)

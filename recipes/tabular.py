@@ -9,10 +9,11 @@ What to expect: differences are small, and where a method gains, so does plain t
 that goes on for longer.
 """
 
+from recipes.shared import devices
 from recipes.shared.experiment import run_experiment
 from recipes.shared.methods import METHODS, add_options, summaries
 from recipes.shared.options import add_tfds_option, one_of, option_parser, parse
-from recipes.shared.runner import Run, select_backend
+from recipes.shared.runner import Run
 
 DESCRIPTION = """\
 Trains a multilayer perceptron on tables and compares plain training, mixup at several
@@ -61,6 +62,7 @@ def parse_options(arguments=None):
     )
     add_tfds_option(parser)
     add_options(parser, batch_size=16, learning_rate=1e-3)
+    devices.add_options(parser)
     return parse(parser, arguments, PRESETS)
 
 
@@ -85,22 +87,23 @@ def train(run, options, on_epoch_end):
 
     split = load_split(run, options)
     keras.utils.set_random_seed(run.seed)
-    return train_classifier(
-        mlp.build(split.input_shape, split.num_classes),
-        split,
-        METHODS[run.method],
-        options,
-        run,
-        on_epoch_end,
-        optimizer=adam(options.learning_rate),
-        num_points=10,
-    )
+    with devices.scope():
+        return train_classifier(
+            mlp.build(split.input_shape, split.num_classes),
+            split,
+            METHODS[run.method],
+            options,
+            run,
+            on_epoch_end,
+            optimizer=adam(options.learning_rate),
+            num_points=10,
+        )
 
 
 def main(arguments=None):
     """The command; returns the records in results.json."""
     options = parse_options(arguments)
-    select_backend(options.backend)
+    devices.start(options)
     for name in options.dataset:
         # What is missing is reported now, not after the runs on another table.
         load_split(Run(name, "erm", 0), options)

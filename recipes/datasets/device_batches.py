@@ -23,10 +23,11 @@ class DeviceRows(ShuffledRows):
         padding: black pixels around an image before a part of it is cropped.
         copies: how often each row comes in an epoch.
         seed: of the order, the offsets and the flips.
+        share: which rows of each batch to give.
     """
 
-    def __init__(self, inputs, labels, batch_size, *, padding=4, copies=1, seed=0):
-        super().__init__(inputs, labels, batch_size, copies=copies, seed=seed)
+    def __init__(self, inputs, labels, batch_size, *, padding=4, **kwargs):
+        super().__init__(inputs, labels, batch_size, **kwargs)
         self.padding = padding
         self.size = inputs.shape[1:3]
         self.pixels = keras.ops.convert_to_tensor(
@@ -36,7 +37,10 @@ class DeviceRows(ShuffledRows):
     def __getitem__(self, index):
         rows = self.rows_of(index)
         generator = np.random.default_rng((self.seed, self.epoch, index))
-        tops, lefts, flipped = draw_crops(len(rows), self.padding, generator)
+        count, places = self.part_of(index)
+        tops, lefts, flipped = (
+            drawn[places] for drawn in draw_crops(count, self.padding, generator)
+        )
         # One array: a copy to the device costs more than its few bytes.
         numbers = np.stack(
             [rows, tops - self.padding, lefts - self.padding, flipped]

@@ -28,14 +28,18 @@ class Part:
 
     Attributes:
         size: how many there are.
-        rows: function (seed, passes, skipped) -> a `tf.data.Dataset` of (content of a
-            file, class), as often as there are numbers of passes, without the first
-            `skipped`; the seed and its number alone fix the order of a pass. Without
-            them, once and in their own order.
+        rows: function () -> a `tf.data.Dataset` of (content of a file, class), once
+            and in their own order.
+        numbered: function (seed, steps, batch_size, share) -> a dataset of (number,
+            (content, class)), in random orders, for the batches whose numbers are in
+            the range `steps`; a process reads its share of them alone. An image's
+            number goes on in the next pass, and is no other process's. The seed and
+            the number of a pass alone fix its order.
     """
 
     size: int
     rows: Callable
+    numbered: Callable
 
 
 @dataclass(frozen=True)
@@ -104,27 +108,48 @@ def _file_part(by_class, numbers):
     counts = [len(paths) for paths in by_class.values()]
     labels = np.repeat([numbers[name] for name in by_class], counts).astype("int32")
 
-    def rows(seed=None, passes=range(1), skipped=0):
+    def read(path, label):
+        return tensorflow().io.read_file(path), label
+
+    def rows():
+        files = tensorflow().data.Dataset.from_tensor_slices((paths, labels))
+        return files.map(read, tensorflow().data.AUTOTUNE)
+
+    def numbered(seed, steps, batch_size, share):
         tf = tensorflow()
         names, classes = tf.constant(paths), tf.constant(labels)
 
         def one_pass(number):
-            order = tf.range(len(paths))
-            if seed is not None:
-                seeds = tf.cast(tf.stack((seed, number)), "int64")
-                order = tf.random.experimental.stateless_shuffle(order, seeds)
+            seeds = tf.cast(tf.stack((seed, number)), "int64")
+            order = tf.random.experimental.stateless_shuffle(
+                tf.range(len(paths)), seeds
+            )
             return tf.data.Dataset.from_tensor_slices(
                 (tf.gather(names, order), tf.gather(classes, order))
             )
 
-        numbers = tf.data.Dataset.range(passes.start, passes.stop)
-        return (
-            numbers.flat_map(one_pass)
-            .skip(skipped)
-            .map(lambda path, label: (tf.io.read_file(path), label), tf.data.AUTOTUNE)
-        )
+        passes, first, count = _places(steps, batch_size, len(paths))
+        files = tf.data.Dataset.range(passes.start, passes.stop).flat_map(one_pass)
+        files = files.skip(first % len(paths)).enumerate(first).take(count)
+        if share.processes > 1:
+            # Those of a process follow each other in a batch, as its rows of arrays do.
+            own = batch_size // share.processes
+            files = files.filter(
+                lambda number, row: number % batch_size // own == share.index
+            )
+        return files.map(lambda number, row: (number, read(*row)), tf.data.AUTOTUNE)
 
-    return Part(len(paths), rows)
+    return Part(len(paths), rows, numbered)
+
+
+def _places(steps, batch_size, size):
+    """Where the images of some batches are, in passes over all images.
+
+    Returns:
+        The range of the passes, the number of the first image, and how many there are.
+    """
+    first, end = steps.start * batch_size, steps.stop * batch_size
+    return range(first // size, -(-end // size)), first, end - first
 
 
 def from_tfds(data_dir):
@@ -158,26 +183,39 @@ def from_tfds(data_dir):
 
 
 def _tfds_part(library, builder, split):
-    def rows(seed=None, passes=range(1), skipped=0):
-        read = functools.partial(
-            builder.as_dataset,
-            split=split,
-            # Crops are decoded, not whole images.
-            decoders={"image": library.decode.SkipDecoding()},
-            as_supervised=True,
-        )
-        if seed is None:
-            return read()
+    read = functools.partial(
+        builder.as_dataset,
+        # Crops are decoded, not whole images.
+        decoders={"image": library.decode.SkipDecoding()},
+        as_supervised=True,
+    )
+    size = builder.info.splits[split].num_examples
+
+    def rows():
+        return read(split=split)
+
+    def numbered(seed, steps, batch_size, share):
+        # A process has its own files, and passes over them of its own.
+        count = share.processes
+        of = split
+        if count > 1:
+            parts = library.even_splits(split, count, drop_remainder=True)
+            of = parts[share.index]
 
         def one_pass(number):
             drawn = int(np.random.SeedSequence((seed, number)).generate_state(1)[0])
             order = library.ReadConfig(shuffle_seed=drawn)
-            dataset = read(shuffle_files=True, read_config=order)
+            dataset = read(split=of, shuffle_files=True, read_config=order)
             return dataset.shuffle(_BUFFER, seed=drawn)
 
-        all_passes = functools.reduce(
+        own = size // count
+        passes, first, length = _places(steps, batch_size // count, own)
+        images = functools.reduce(
             lambda one, other: one.concatenate(other), map(one_pass, passes)
         )
-        return all_passes.skip(skipped)
+        images = images.skip(first % own).enumerate(first).take(length)
+        if count == 1:
+            return images
+        return images.map(lambda number, row: (number * count + share.index, row))
 
-    return Part(builder.info.splits[split].num_examples, rows)
+    return Part(size, rows, numbered)

@@ -5,12 +5,14 @@
 
 import importlib
 
+from recipes.shared.shares import WHOLE
+
 _AREAS = (0.08, 1.0)  # shares of an image that random crops take
 _RATIOS = (3 / 4, 4 / 3)
 _CENTRE = 224 / 256  # share of the shorter side that test images keep
 
 
-def train_batches(part, size, batch_size, seed, steps):
+def train_batches(part, size, batch_size, seed, steps, share=WHOLE):
     """A stream of `(images, classes)`: random crops, half of them mirrored.
 
     Args:
@@ -20,19 +22,17 @@ def train_batches(part, size, batch_size, seed, steps):
         seed: of the order and the crops; each pass over the images has others.
         steps: a `range` of the numbers of the batches. A number fixes its batch, so
             that a stream can begin where another one ended.
+        share: which images of each batch to read and give.
     """
     tf = tensorflow()
-    first, end = steps.start * batch_size, steps.stop * batch_size
-    passes = range(first // part.size, -(-end // part.size))
-    # Nothing of what is left out is cropped, or read from a folder of files.
-    rows = part.rows(seed, passes, first % part.size)
+    numbered = part.numbered(seed, steps, batch_size, share)
 
     def crop(number, row):
         return random_crop(row[0], (seed, number), size), row[1]
 
-    # Numbered over all passes: no crop comes again.
-    images = rows.enumerate(first).map(crop, tf.data.AUTOTUNE, deterministic=True)
-    return images.batch(batch_size, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+    images = numbered.map(crop, tf.data.AUTOTUNE, deterministic=True)
+    own = batch_size // share.processes
+    return images.batch(own, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
 
 
 def test_batches(part, size, batch_size):

@@ -5,6 +5,8 @@ import numpy as np
 
 from recipes.datasets import fashion
 from recipes.datasets.points import MIXTURES
+from recipes.shared import processes
+from recipes.shared.shares import WHOLE
 from recipes.shared.whole_files import written_whole
 
 NUM_SHOWN = 512
@@ -75,9 +77,10 @@ class Batches(keras.utils.PyDataset):
         seed: of the rows.
         tick: function () called after every `every` iterations.
         every: see `tick`.
+        share: which rows of each batch to give.
     """
 
-    def __init__(self, source, batch_size, start, stop, seed, tick, every):
+    def __init__(self, source, batch_size, start, stop, seed, tick, every, share=WHOLE):
         super().__init__()
         self.source = source
         self.batch_size = batch_size
@@ -86,6 +89,7 @@ class Batches(keras.utils.PyDataset):
         self.seed = seed
         self.tick = tick
         self.every = every
+        self.share = share
 
     def __len__(self):
         return self.stop - self.start
@@ -95,7 +99,8 @@ class Batches(keras.utils.PyDataset):
         if (iteration + 1) % self.every == 0:
             self.tick()
         generator = np.random.default_rng((self.seed, iteration))
-        return (self.source.batch(self.batch_size, generator),)
+        rows = self.source.batch(self.batch_size, generator)
+        return (rows[self.share.rows(len(rows))],)
 
 
 def file_name(text):
@@ -110,6 +115,8 @@ def path_of(folder, run):
 
 def save(folder, run, snapshots):
     """Writes samples, a dict iteration -> array, whole or not at all."""
+    if not processes.is_first():
+        return
     with written_whole(path_of(folder, run)) as path:
         np.savez_compressed(path, **{str(k): v for k, v in snapshots.items()})
 

@@ -27,28 +27,7 @@ def add_image_options(parser, *, width, padding):
     """
     add, integer, number = parser.add_argument, integer_from, number_from
     add("--corrupt", type=number(0), help="share of wrong training labels, 0 to 1")
-    add(
-        "--attack",
-        nargs="+",
-        type=one_of(("fgsm", "ifgsm", "noise")),
-        metavar="ATTACK",
-        help="fgsm, ifgsm: white box, and black box against another plain net; "
-        "noise: as large a change at random, to see what a gradient is worth",
-    )
-    add(
-        "--epsilon",
-        nargs="+",
-        type=number(0),
-        default=4,
-        help="of attacks, out of 255; one or several",
-    )
-    add("--attack-size", type=integer(1), help="images attacked; all by default")
-    add(
-        "--corruptions",
-        action="store_true",
-        default=None,
-        help="measure on noisy, blurred, foggy, pale, coarse and JPEG test images too",
-    )
+    add_measure_options(parser)
     add("--width", type=integer(1), default=width, help="of the network's first stage")
     add("--padding", type=integer(0), default=padding, help="around random crops")
     add("--train-size", type=integer(20), help="training images; all by default")
@@ -81,6 +60,39 @@ def add_image_options(parser, *, width, padding):
     add("--schedule", choices=tuple(SCHEDULES), default="cosine", help="learning rate")
 
 
+def add_measure_options(parser):
+    """Adds those that say what to measure of a trained network beside test errors."""
+    add, integer, number = parser.add_argument, integer_from, number_from
+    add(
+        "--attack",
+        nargs="+",
+        type=one_of(("fgsm", "ifgsm", "noise")),
+        metavar="ATTACK",
+        help="fgsm, ifgsm: white box, and black box against another plain net; "
+        "noise: as large a change at random, to see what a gradient is worth",
+    )
+    add(
+        "--epsilon",
+        nargs="+",
+        type=number(0),
+        default=4,
+        help="of attacks, out of 255; one or several",
+    )
+    add("--attack-size", type=integer(1), help="images attacked; all by default")
+    add(
+        "--corruptions",
+        action="store_true",
+        default=None,
+        help="measure on noisy, blurred, foggy, pale, coarse and JPEG test images too",
+    )
+
+
+def check_epsilon(options):
+    """Brings one ε alone into the form that it had before there could be several."""
+    if isinstance(options.epsilon, list) and len(options.epsilon) == 1:
+        options.epsilon = options.epsilon[0]
+
+
 def check_image_options(parser, options):
     """Refuses options that do not go together, and brings them into one form."""
     if options.measure_on == "validation" and not options.validation_size:
@@ -91,9 +103,7 @@ def check_image_options(parser, options):
         )
     if options.measure_on == "test":
         options.measure_on = None
-    if isinstance(options.epsilon, list) and len(options.epsilon) == 1:
-        # As it was before there could be several.
-        options.epsilon = options.epsilon[0]
+    check_epsilon(options)
 
 
 def fill_in_for_labels(options, *, alpha=1.0):

@@ -5,8 +5,7 @@ import functools
 import time
 
 from recipes.parts.image_options import SCHEDULES
-from recipes.shared import precision
-from recipes.shared.checkpoints import Checkpoints, folder_of
+from recipes.shared import checkpoints, devices, precision
 
 
 def keep_compiled(options):
@@ -111,7 +110,7 @@ def fit(
     if augment and options.on_device:
         make_batches = functools.partial(DeviceRows, padding=options.padding)
     crop = functools.partial(crop_and_flip, padding=options.padding)
-    with precision.computing_in(options.mixed_precision):
+    with precision.computing_in(options.mixed_precision), devices.scope():
         network = build(options.dropout * method.dropout)
         measured = train_classifier(
             network,
@@ -126,7 +125,7 @@ def fit(
             num_points=options.points or num_points,
             last=options.last or last,
         )
-    return network, measured
+    return devices.on_one(network), measured
 
 
 def train(run, options, on_epoch_end, recipe):
@@ -145,7 +144,8 @@ def train(run, options, on_epoch_end, recipe):
     network, measured = recipe.fit(split, labels, run, options, on_epoch_end)
     metrics = measured["metrics"]
     # What training cost, on all cores together: a busy machine does not change it.
-    metrics["cpu_seconds"] = round(time.process_time() - start, 1)
+    before = measured["before"]["cpu_seconds"]
+    metrics["cpu_seconds"] = round(before + time.process_time() - start, 1)
     metrics |= robustness.train_errors(network, split, labels, bool(options.corrupt))
     if not options.no_profile:
         measured["profile"] = robustness.profile(network, split, run.seed)
@@ -164,7 +164,7 @@ def train(run, options, on_epoch_end, recipe):
         source = robustness.source_network(
             path, train_source, lambda: recipe.build_network(split, options)
         )
-        Checkpoints(folder_of(options.output, other)).remove()  # it is kept as a file
+        checkpoints.remove(options.output, other)  # it is kept as a file
         metrics |= robustness.attack_errors(
             network, source, split, options, seed=run.seed
         )

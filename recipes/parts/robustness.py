@@ -1,6 +1,8 @@
 """Measures of a trained image classifier beside its test errors."""
 
+import tempfile
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -13,6 +15,7 @@ from keras_multimix.evaluation import (
 )
 from recipes.datasets.corruptions import KINDS, Corruptions
 from recipes.datasets.split import some_rows
+from recipes.shared import processes
 from recipes.shared.curves import predict
 from recipes.shared.locks import locked
 from recipes.shared.measures import error_rate
@@ -100,16 +103,22 @@ def source_network(path, train, build):
         train: function () -> a trained network.
         build: function () -> the same network, untrained.
     """
-    # Processes with other methods need the same network: the first one trains it.
+    # Commands with other methods need the same network: the first one trains it.
     with locked(path.with_suffix(".lock")):
-        if path.exists():
-            network = build()
-            network.load_weights(path)
+        there = processes.is_first() and path.exists()
+        weights = processes.of_first(path.read_bytes() if there else b"")
+        if not weights:
+            network = train()
+            if processes.is_first():
+                with written_whole(path) as temporary:
+                    network.save_weights(temporary)
             return network
-        network = train()
-        with written_whole(path) as temporary:
-            network.save_weights(temporary)
-        return network
+    network = build()
+    with tempfile.TemporaryDirectory() as folder:
+        own = Path(folder) / path.name  # the file may be on another host
+        own.write_bytes(weights)
+        network.load_weights(own)
+    return network
 
 
 def attack_errors(network, source, split, options, seed):

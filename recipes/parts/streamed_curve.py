@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from recipes.shared.curves import TestCurve
+from recipes.shared.curves import TestCurve, predict_batch
 
 
 class StreamedCurve(TestCurve):
@@ -27,7 +27,7 @@ class StreamedCurve(TestCurve):
     def predictions(self):
         """The logits and the labels of the test set, batch by batch."""
         parts = [
-            (self.network.predict_on_batch(np.asarray(images)), np.asarray(labels))
+            (predict_batch(self.network, np.asarray(images)), np.asarray(labels))
             for images, labels in self.batches
         ]
         logits, labels = zip(*parts, strict=True)

@@ -12,6 +12,7 @@ import shutil
 
 import numpy as np
 
+from recipes.shared import processes
 from recipes.shared.results import check_same, settings_of
 from recipes.shared.whole_files import remove_unfinished, written_whole
 
@@ -31,6 +32,8 @@ def folder_of(output, run):
 
 class Checkpoints:
     """The checkpoints of one run, which one process at a time may use.
+
+    Of processes that train together it is the first one.
 
     Args:
         folder: where they are.
@@ -98,14 +101,24 @@ class Checkpoints:
         return sorted(found, reverse=True)
 
 
+def remove(output, run):
+    """Removes those of a run that has its record."""
+    if processes.is_first():
+        Checkpoints(folder_of(output, run)).remove()
+
+
 def read_state(path):
-    """The dict that a checkpoint was written with, and `epoch`."""
+    """The dict that a checkpoint was written with, and `epoch`.
+
+    Args:
+        path: of the file, or a file object.
+    """
     with np.load(path) as file:
         return json.loads(file["state"].tobytes())
 
 
 def read_values(path):
-    """The list of arrays that a checkpoint was written with."""
+    """The list of arrays that a checkpoint was written with; `path` as above."""
     with np.load(path) as file:
         return [file[str(number)] for number in range(len(file.files) - 1)]
 
@@ -121,7 +134,7 @@ def check_all(output, runs, same):
     Raises:
         ValueError: Nothing has changed then.
     """
-    for run in runs:
+    for run in runs if processes.is_first() else ():
         path = Checkpoints(folder_of(output, run)).newest()
         if path:
             check_same(read_state(path), same, path)
@@ -137,6 +150,7 @@ def identity(options):
         "recipe": getattr(options, "recipe", None),
         "backend": options.backend,
         "settings": settings_of(options),
+        "processes": processes.count(),
     }
 
 

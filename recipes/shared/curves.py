@@ -96,5 +96,12 @@ class TestCurve(keras.callbacks.Callback):
 def predict(network, inputs, batch_size=500):
     """The outputs for all inputs, as NumPy, `batch_size` rows at a time."""
     starts = range(0, len(inputs), batch_size)
-    parts = [network.predict_on_batch(inputs[i : i + batch_size]) for i in starts]
-    return np.concatenate(parts)
+    return np.concatenate(
+        [predict_batch(network, inputs[i : i + batch_size]) for i in starts]
+    )
+
+
+def predict_batch(network, inputs):
+    """The outputs for a batch, as NumPy."""
+    # Under TensorFlow's MirroredStrategy Keras gives one copy for each replica.
+    return network.predict_on_batch(inputs)[: len(inputs)]

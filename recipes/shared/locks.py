@@ -3,6 +3,8 @@
 import contextlib
 import os
 
+from recipes.shared import processes
+
 try:
     import fcntl
 except ImportError:  # Windows
@@ -13,7 +15,8 @@ except ImportError:  # Windows
 def locked(path, refusal=None):
     """Holds a lock while the block runs; a process that is killed holds none.
 
-    Where the system has no such locks, the block runs without one.
+    Of processes that train together the first one holds it for all. Where the system
+    has no such locks, the block runs without one.
 
     Args:
         path: a file to lock by; it is made, and removed at the end. Its folder is made
@@ -24,7 +27,7 @@ def locked(path, refusal=None):
     Raises:
         ValueError: With what `refusal` says.
     """
-    if fcntl is None:
+    if fcntl is None or not processes.is_first():
         yield
         return
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -4,6 +4,7 @@ import csv
 import json
 import math
 
+from recipes.shared import processes
 from recipes.shared.locks import locked
 from recipes.shared.whole_files import check_writable, written_whole
 
@@ -13,6 +14,7 @@ _NOT_SETTINGS = {"output", "data_dir", "methods", "seeds", "dataset", "datasets"
 _NOT_SETTINGS |= {"backend", "tensorboard", "preset"}
 _NOT_SETTINGS |= {"minutes", "on_device", "compilation_cache"}
 _NOT_SETTINGS |= {"recipe", "checkpoint_every", "save_models"}
+_NOT_SETTINGS |= {"coordinator", "num_processes", "process_index"}
 # Values of an option that is off.
 _OFF = (None, 0, "none")
 
@@ -28,6 +30,9 @@ def settings_of(options):
 
 class Results:
     """The records of one output folder, in results.json and as a table in results.csv.
+
+    Of processes that train together the first one reads and writes; the others hold
+    what they have added.
 
     Args:
         folder: where the files are; made if it is not there.
@@ -48,8 +53,9 @@ class Results:
     def __init__(self, folder, recipe, backend, settings):
         self.path = folder / "results.json"
         self.same = {"recipe": recipe, "backend": backend, "settings": settings}
-        check_writable(folder)
-        self.records = self._read() if self.path.exists() else []
+        if processes.is_first():
+            check_writable(folder)
+        self.records = self._read()
 
     def has(self, dataset, method, seed):
         """Whether a run is among the records."""
@@ -75,11 +81,13 @@ class Results:
 
     def read_again(self):
         """Adds the runs in the file that are not among the records yet."""
-        for record in self._read() if self.path.exists() else ():
+        for record in self._read():
             if not self.has(record["dataset"], record["method"], record["seed"]):
                 self.records.append(record)
 
     def _read(self):
+        if not processes.is_first() or not self.path.exists():
+            return []
         try:
             records = with_nan(json.loads(self.path.read_text(encoding="utf-8")))
         except (ValueError, OSError) as error:
@@ -99,6 +107,8 @@ class Results:
         )
 
     def _write(self):
+        if not processes.is_first():
+            return
         rows = [
             {**{key: r[key] for key in _KEYS if key != "metrics"}, **r["metrics"]}
             for r in self.records

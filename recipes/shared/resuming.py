@@ -1,11 +1,13 @@
 """A callback that keeps all of a run at the end of epochs, and goes on from there."""
 
+import io
 import shutil
 import time
 
 import keras
 from tqdm import tqdm
 
+from recipes.shared import processes
 from recipes.shared.checkpoint_times import Due
 from recipes.shared.checkpoints import (
     Checkpoints,
@@ -22,42 +24,43 @@ class Resuming(keras.callbacks.Callback):
     """Writes checkpoints, and gives `fit` the state of the newest whole one.
 
     A run that goes on is, on a device that computes the same thing in the same way each
-    time, the run that was never stopped.
+    time, the run that was never stopped. It goes on in as many processes and devices as
+    before. The first process writes and reads, and tells the others what it has read:
+    each gets its own random states, and the variables of the first one. Those of others
+    differ in no more than the moving averages of batch normalization on PyTorch, which
+    train nothing, and which the first process alone writes measures of.
 
     Args:
         options: with `checkpoint_every`, an `Every` or None, and `output`.
         run: a `recipes.shared.runner.Run`.
         data: what tells this run's data from others', for JSON.
         parts: dict of name -> object with `state()`, for JSON, and `set_state(state)`.
-        epoch_of: an object with an attribute `epoch` that goes on, such as
-            `ShuffledRows`; None where the data have none.
 
     Attributes:
         epoch: how many epochs are done.
-        seconds: what processes before this one have taken for them.
+        before: a dict with `seconds` and `cpu_seconds`, what this process's forerunners
+            have taken for them.
 
     Raises:
         ValueError: Where the checkpoint is of other options or data.
     """
 
-    def __init__(self, options, run, data, parts, epoch_of=None):
+    def __init__(self, options, run, data, parts):
         super().__init__()
         self.checkpoints = Checkpoints(folder_of(options.output, run))
         self.same = identity(options)
         self.data = data
         self.parts = parts
-        self.epoch_of = epoch_of
-        self.begin = time.perf_counter()
+        self.begin = _seconds()
         every = getattr(options, "checkpoint_every", None)
         self.due = Due(every) if every else None
         self.is_stream = False
-        self.checkpoints.clean()
-        self.path = self.checkpoints.newest(tell=tqdm.write)
-        self.state = read_state(self.path) if self.path else None
+        self.path = self.content = self.state = None
+        self.epoch, self.before = 0, dict.fromkeys(self.begin, 0.0)
+        self._read()
         if self.state:
             check_same(self.state, self.same | {"data": data}, self.path)
-        self.epoch = self.state["epoch"] if self.state else 0
-        self.seconds = self.state["seconds"] if self.state else 0.0
+            self.epoch, self.before = self.state["epoch"], self.state["seconds"]
 
     def fit(self, model, data, epochs, callbacks):
         """Fits a model from the newest checkpoint on.
@@ -97,13 +100,15 @@ class Resuming(keras.callbacks.Callback):
         PyTorch's loader draws when it opens one, which a run does once in each process.
         """
         if self.state and self.is_stream:
-            set_random_states(self.state["random"])
+            set_random_states(self.state["random"][processes.index()])
         self.state = None
 
     def on_epoch_end(self, epoch, logs=None):
         """Writes one if it is due, and at the end of the run."""
         done = epoch + 1
-        if self.due and (self.due(done) or done == self.params["epochs"]):
+        is_last = done == self.params["epochs"]
+        # The clocks of processes differ, and all of them have to take part.
+        if self.due and processes.agreed(self.due(done) or is_last):
             try:
                 self._write(done)
             except OSError as error:
@@ -114,15 +119,31 @@ class Resuming(keras.callbacks.Callback):
                     f"the checkpoint before, of epoch {self.due.epoch}, is kept."
                 )
 
+    def _read(self):
+        """Reads the newest checkpoint, if there is one, into all processes."""
+        if processes.is_first():
+            self.checkpoints.clean()
+            self.path = self.checkpoints.newest(tell=tqdm.write)
+        content = processes.of_first(self.path.read_bytes() if self.path else b"")
+        if content:
+            self.path = processes.agreed(str(self.path))
+            self.content = io.BytesIO(content)
+            self.state = read_state(self.content)
+
     def _write(self, epoch):
+        random = processes.of_each(random_states())
+        if not processes.is_first():
+            return
         # Keras' callbacks give the model with its values in it, also on JAX.
         values = [keras.ops.convert_to_numpy(v.value) for v in variables_of(self.model)]
         state = {
             **self.same,
             "data": self.data,
-            "seconds": self.seconds + time.perf_counter() - self.begin,
-            "random": random_states(),
-            "epoch_of_data": self.epoch_of.epoch if self.epoch_of else None,
+            "seconds": {
+                name: self.before[name] + now - self.begin[name]
+                for name, now in _seconds().items()
+            },
+            "random": random,
             "parts": {name: part.state() for name, part in self.parts.items()},
         }
         self.checkpoints.write(epoch, values, state)
@@ -132,6 +153,8 @@ class Resuming(keras.callbacks.Callback):
         folder = self.checkpoints.folder
         try:
             self._write(0)
+            if not processes.is_first():
+                return
             size = sum(path.stat().st_size for path in folder.iterdir())
             free = shutil.disk_usage(folder).free
             if free < 2 * size:
@@ -144,15 +167,19 @@ class Resuming(keras.callbacks.Callback):
             ) from error
 
     def _take_over(self):
-        set_values(variables_of(self.model), read_values(self.path), self.path)
+        self.content.seek(0)
+        set_values(variables_of(self.model), read_values(self.content), self.path)
+        self.content = None
         for name, part in self.parts.items():
             part.set_state(self.state["parts"][name])
-        if self.epoch_of:
-            self.epoch_of.epoch = self.state["epoch_of_data"]
         if self.due:
             self.due.written(self.epoch)
         # Last: what comes before may draw.
-        set_random_states(self.state["random"])
+        set_random_states(self.state["random"][processes.index()])
+
+
+def _seconds():
+    return {"seconds": time.perf_counter(), "cpu_seconds": time.process_time()}
 
 
 def variables_of(model):

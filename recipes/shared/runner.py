@@ -3,13 +3,12 @@
 import importlib
 import importlib.util
 import os
-import sys
 import time
 from typing import NamedTuple
 
 from tqdm import tqdm
 
-from recipes.shared import checkpoints
+from recipes.shared import checkpoints, processes
 from recipes.shared.locks import locked
 from recipes.shared.results import Results, settings_of
 from recipes.shared.time_limit import TimeLimit
@@ -64,6 +63,9 @@ def run_all(recipe, options, datasets, train, epochs_of, report):
     process with status 130, as a shell expects it. With `--minutes` a run that is not
     expected to end in time does not begin, which is no interruption.
 
+    Of several processes all train, and the first one writes, reports and decides what
+    is left to run.
+
     Args:
         recipe: name of the recipe.
         options: what `options.parse` gave, with `methods`, `seeds`, `minutes`,
@@ -86,7 +88,11 @@ def run_all(recipe, options, datasets, train, epochs_of, report):
     runs = [
         Run(d, m, s) for d in dict.fromkeys(datasets) for s in seeds for m in methods
     ]
-    left = [run for run in runs if not results.has(*run)]
+    same = {"backend": options.backend, "runs": runs, **results.same["settings"]}
+    same |= {"checkpoint_every": str(getattr(options, "checkpoint_every", None))}
+    processes.check_same(same)
+    missing = processes.agreed([run for run in runs if not results.has(*run)])
+    left = [Run(*run) for run in missing]
     checkpoints.check_all(options.output, left, checkpoints.identity(options))
     if len(left) < len(runs):
         print(f"{len(runs) - len(left)} of {len(runs)} runs are in {results.path}.")
@@ -104,11 +110,11 @@ def run_all(recipe, options, datasets, train, epochs_of, report):
             f"{done} of {len(runs)} runs done; none of the others would have ended "
             f"within {minutes:g} minutes. The same command goes on from there."
         )
-    if results.records:
+    if results.records and processes.is_first():
         report(results.records)
         print(f"Done in {time.perf_counter() - start:.0f} s.")
     if interrupted:
-        sys.exit(130)
+        processes.leave(130)
     return results.records
 
 
@@ -116,16 +122,22 @@ def _run_each(runs, results, train, epochs_of, limit):
     """Returns False if Ctrl-C ended it."""
     total = sum(epochs_of(run.method) for run in runs)
     try:
-        with tqdm(total=total, unit="epoch", mininterval=0.5) as progress:
+        with tqdm(
+            total=total,
+            unit="epoch",
+            mininterval=0.5,
+            disable=not processes.is_first(),
+        ) as progress:
             for number, run in enumerate(runs, start=1):
                 epochs = epochs_of(run.method)
-                if not limit.allows(run, epochs):
+                if not processes.agreed(limit.allows(run, epochs)):
                     continue
                 name = " ".join(map(str, (run.dataset, run.method, "seed", run.seed)))
                 progress.set_description(f"run {number}/{len(runs)} {name}")
                 with _alone(run, results):
                     results.read_again()
-                    if results.has(*run):  # by now another process has done it
+                    # By now another command may have done it.
+                    if processes.agreed(results.has(*run)):
                         continue
                     seconds = _run_one(run, results, train, epochs, progress.update)
                 limit.note(run, epochs, seconds)
@@ -152,10 +164,10 @@ def _run_one(run, results, train, epochs, on_epoch_end):
     start = time.perf_counter()
     measured = train(run, on_epoch_end)
     # Of a run that went on from a checkpoint, also those before.
-    seconds = measured.pop("seconds_before", 0) + time.perf_counter() - start
+    before = measured.pop("before", {}).get("seconds", 0)
+    seconds = before + time.perf_counter() - start
     seconds = measured["metrics"]["seconds"] = round(seconds, 2)
     results.add(*run, epochs, measured)
     # Not earlier: a process that is killed in between goes on from the checkpoint.
-    folder = checkpoints.folder_of(results.path.parent, run)
-    checkpoints.Checkpoints(folder).remove()
+    checkpoints.remove(results.path.parent, run)
     return seconds

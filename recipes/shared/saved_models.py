@@ -5,6 +5,7 @@ import json
 import keras
 from tqdm import tqdm
 
+from recipes.shared import processes
 from recipes.shared.checkpoints import identity, name_of
 from recipes.shared.curves import predict
 from recipes.shared.measures import measure
@@ -79,6 +80,8 @@ class ModelSaver(keras.callbacks.Callback):
             )
 
     def _save(self, which, epochs, metrics):
+        if not processes.is_first():
+            return
         path = path_of(self.options.output, self.run, which)
         record = {
             **identity(self.options),

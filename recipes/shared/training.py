@@ -1,17 +1,17 @@
 """One run of a classifier, by any method."""
 
-import math
-
 import keras
 import numpy as np
 
 from keras_multimix import MixupModel, MixupSchedule
 from keras_multimix.pairing import NeighborPairs
-from recipes.datasets.batches import Augmented, ShuffledRows
+from recipes.datasets.batches import Augmented, SharedBatches, ShuffledRows
+from recipes.shared import devices, processes
 from recipes.shared.curves import TestCurve
 from recipes.shared.methods import build_mixer, epochs_of
 from recipes.shared.resuming import Resuming
 from recipes.shared.saved_models import ModelSaver
+from recipes.shared.shares import WHOLE
 from recipes.shared.temperature import scaled_measures
 
 _NUM_NEIGHBORS = 200  # the mixup paper's
@@ -44,9 +44,10 @@ def train_classifier(
         run: a `recipes.shared.runner.Run`.
         on_epoch_end: function () called after every epoch.
         optimizer: function (epochs, steps_per_epoch) -> a Keras optimizer.
-        augment: function (images, generator) -> images, for every batch; or None.
-        make_batches: function (inputs, labels, batch_size, *, copies, seed) -> a
-            `keras.utils.PyDataset` of batches that are augmented already; it replaces
+        augment: function (images, generator, *, part) -> images, for every batch, as
+            `crop_and_flip`; or None.
+        make_batches: function (inputs, labels, batch_size, *, copies, seed, share) -> a
+            dataset with an attribute `epoch`, of augmented batches; it replaces
             `augment`, but not for partners that are neighbors. Or None.
         warm_up: how many epochs to train plainly before mixing starts.
         num_points: how often to measure on the way.
@@ -54,18 +55,17 @@ def train_classifier(
 
     Returns:
         The record of the run: `metrics`, `curve` and `reliability`; and
-        `seconds_before`, which processes before this one have trained.
+        `before`, the seconds that processes before this one have trained.
     """
     epochs = epochs_of(method, options)
-    data, steps_per_epoch = _data(
-        split, method, options, run.seed, augment, make_batches
-    )
+    batches = _batches(split, method, options, run.seed, augment, make_batches)
     model = MixupModel(
         _with_noise(network, split.input_shape, method.noise),
         build_mixer(method, options, run.seed),
         mix_at=list(method.mix_at) or None,
     )
-    model.compile(optimizer=optimizer(epochs, steps_per_epoch), loss=_loss(method))
+    model.compile(optimizer=optimizer(epochs, len(batches)), loss=_loss(method))
+    devices.connect(model)
     curve = TestCurve(
         network,
         split.test_inputs,
@@ -78,47 +78,49 @@ def train_classifier(
     callbacks = [curve]
     if warm_up:
         callbacks.append(MixupSchedule(start_epoch=warm_up))
-    if options.tensorboard:
+    if options.tensorboard and processes.is_first():
         folder = options.output / "tensorboard" / "-".join(map(str, run))
         callbacks.append(keras.callbacks.TensorBoard(folder, write_graph=False))
     saver = ModelSaver(network, options, run, curve, split)
     size = {"train": len(split.train_labels), "test": len(split.test_labels)}
-    batches = None if "y" in data else data["x"]
-    parts = {"curve": curve, "models": saver}
-    resuming = Resuming(options, run, size, parts, batches)
-    resuming.fit(model, lambda: data, epochs, [*callbacks, saver])
+    resuming = Resuming(options, run, size, {"curve": curve, "models": saver})
+
+    def data():
+        batches.epoch = resuming.epoch
+        # Keras would draw an order of the batches, too.
+        return {"x": batches, "shuffle": False}
+
+    resuming.fit(model, data, epochs, [*callbacks, saver])
     measured = curve.measured()
-    measured["metrics"] |= scaled_measures(network, split)
+    with devices.outside():
+        measured["metrics"] |= scaled_measures(network, split)
     saver.save_last(measured["metrics"])
-    return {**measured, "seconds_before": resuming.seconds}
+    return {**measured, "before": resuming.before}
 
 
-def _data(split, method, options, seed, augment, make_batches):
-    """What `fit` takes, and how many steps an epoch has."""
+def _batches(split, method, options, seed, augment, make_batches):
+    """What to train on, whose order follows from the seed and the epoch alone.
+
+    Of several processes each takes its own share of every batch.
+    """
+    share = devices.share()
     x, y = split.train_inputs, split.train_labels
     if method.label_smoothing:
         y = np.eye(split.num_classes, dtype="float32")[y]
     # Each row `copies` times, in batches `copies` times as large: as many steps.
     copies = options.num_interpolations if method.more_rows else 1
     batch_size = options.batch_size * copies
-    if make_batches and not method.neighbors:
-        batches = make_batches(x, y, batch_size, copies=copies, seed=seed)
-        return {"x": batches}, len(batches)
-    # TensorFlow shuffles arrays by a state that nobody can save.
-    savable = keras.backend.backend() != "tensorflow"
-    if augment is None and not method.neighbors and savable:
-        x, y = np.repeat(x, copies, axis=0), np.repeat(y, copies, axis=0)
-        arrays = {"x": x, "y": y, "batch_size": batch_size}
-        return arrays, math.ceil(len(x) / batch_size)
     if method.neighbors:
         same_class = method.neighbors == "same"
-        rows = NeighborPairs(
+        whole = NeighborPairs(
             x, y, batch_size, _NUM_NEIGHBORS, same_class, seed=seed, verbose=False
         )
-    else:
-        rows = ShuffledRows(x, y, batch_size, copies=copies, seed=seed)
-    batches = rows if augment is None else Augmented(rows, augment, seed)
-    return {"x": batches}, len(batches)
+        if augment is not None:
+            whole = Augmented(whole, augment, seed)
+        return whole if share == WHOLE else SharedBatches(whole, share)
+    make = make_batches or ShuffledRows
+    rows = make(x, y, batch_size, copies=copies, seed=seed, share=share)
+    return rows if augment is None or make_batches else Augmented(rows, augment, seed)
 
 
 def _with_noise(network, input_shape, noise):

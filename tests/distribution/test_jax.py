@@ -7,7 +7,7 @@ import pytest
 
 from keras_multimix.models.mixup.train_functions import draw_point
 from tests import helpers
-from tests.distribution import processes
+from tests.distribution import jax_process_worker, processes
 
 pytestmark = pytest.mark.skipif(helpers.backend() != "jax", reason="on JAX only")
 
@@ -104,3 +104,22 @@ def test_model_parallel_training_is_that_of_one_device():
     (devices, shape), (_, whole) = split["kernel"], one["kernel"]
     assert devices == 8 and shape == [whole[0], whole[1] // 2]
     assert_same_training(one, split)
+
+
+def test_two_processes_train_as_one():
+    (port,) = processes.free_ports(1)
+    both = processes.found_by(
+        *[
+            processes.start(
+                "jax_process_worker", index, port, JAX_DISABLE_MOST_OPTIMIZATIONS="1"
+            )
+            for index in range(2)
+        ]
+    )
+    assert both[0] == both[1]
+    alone = jax_process_worker.train(), jax_process_worker.train_gan()
+    assert both[0][0]["state"] == alone[0]["state"] == [3, 0, 6]
+    for one, found in zip(alone, both[0], strict=True):
+        assert_same_training(one, found)
+        for name in {"predictions", "made"} & set(one):
+            np.testing.assert_allclose(one[name], found[name], **TOLERANCE)

@@ -57,6 +57,19 @@ def test_ranks_that_train_apart_are_warned_of():
     assert first["warned"] == second["warned"] == 2  # once in each `fit`
 
 
+@on_torch
+def test_ranks_of_a_gan_train_by_the_averaged_gradient():
+    (port,) = processes.free_ports(1)
+    both = processes.found_by(
+        *[processes.start("torch_gan_worker", rank, port) for rank in range(2)]
+    )
+    for found in both:
+        assert np.abs(np.subtract(found["one"], found["before"])).max() > 0.1
+        np.testing.assert_allclose(found["two"], found["one"], atol=1e-6)
+    latents = np.array([found["latents"] for found in both])
+    assert len(np.unique(latents)) == latents.size
+
+
 def model():
     base = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     return MixupModel(base, MixUp(seed=0))

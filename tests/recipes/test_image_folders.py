@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from recipes.datasets import image_folders, image_streams
+from recipes.shared.shares import WHOLE, Share
 from tests.recipes.photos import write_photos
 
 tf = pytest.importorskip("tensorflow")
@@ -76,13 +77,18 @@ def test_what_a_stream_leaves_out_is_not_read(photos, tmp_path):
     alone = tmp_path / "photos"
     shutil.copytree(photos, alone)
     part = image_folders.from_folders(alone).train
-    first, rest = (list(part.rows(0, range(1), skipped)) for skipped in (0, 6))
+
+    def rows_from(start):
+        steps = range(start, images.train.size // 2)
+        return [row for _, row in part.numbered(0, steps, 2, WHOLE)]
+
+    first, rest = rows_from(0), rows_from(3)
     assert len(first) == images.train.size and len(rest) == len(first) - 6
     contents = {content.numpy() for content, _ in first[:6]}
     for path in alone.rglob("*"):
         if path.is_file() and path.read_bytes() in contents:
             path.unlink()
-    again = list(part.rows(0, range(1), 6))
+    again = rows_from(3)
     assert [int(label) for _, label in again] == [int(label) for _, label in rest]
 
 
@@ -171,3 +177,54 @@ def test_imagenet2012_says_where_to_get_it(photos, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
     with pytest.raises(ValueError, match="pip install tensorflow-datasets"):
         image_folders.from_tfds(photos)
+
+
+def stream_of(part, share):
+    stream = image_streams.train_batches(part, 32, 4, 0, range(3, 11), share)
+    return [(np.array(x), np.array(y)) for x, y in stream]
+
+
+def test_processes_read_parts_of_the_batches_of_one(photos, monkeypatch):
+    part = image_folders.from_folders(photos).train
+    whole = stream_of(part, Share())
+    read = []
+    read_file = tf.io.read_file
+
+    def counting(path):
+        tf.py_function(lambda name: read.append(name.numpy()), [path], [])
+        return read_file(path)
+
+    monkeypatch.setattr(tf.io, "read_file", counting)
+    halves = [stream_of(part, Share(4, 2, index)) for index in range(2)]
+    # With what was read ahead, far from the 64 that both would read of all.
+    assert len(read) < 60
+    for (x, y), *own in zip(whole, *halves, strict=True):
+        np.testing.assert_array_equal(x, np.concatenate([each[0] for each in own]))
+        np.testing.assert_array_equal(y, np.concatenate([each[1] for each in own]))
+
+
+def test_processes_read_parts_of_imagenet2012(photos, monkeypatch):
+    library = fake_tfds(photos, lambda: None)
+    builder, asked = library.builder(None, None), []
+
+    def as_dataset(split, **options):
+        asked.append(split)
+        rows = image_folders.from_folders(photos).train.rows()
+        return rows.shard(2, int(split.split()[1]))
+
+    builder.as_dataset = as_dataset
+    library.even_splits = lambda split, n, drop_remainder: [
+        f"{split} {i} of {n}" for i in range(n)
+    ]
+    monkeypatch.setitem(sys.modules, "tensorflow_datasets", library)
+    part = image_folders.from_tfds(photos).train
+    numbers = [
+        [
+            int(number)
+            for number, _ in part.numbered(0, range(1, 11), 4, Share(2, 2, index))
+        ]
+        for index in range(2)
+    ]
+    # Ten batches of two of its eight images: three passes, the first begun before.
+    assert asked == ["train 0 of 2"] * 3 + ["train 1 of 2"] * 3
+    assert numbers == [list(range(4, 44, 2)), list(range(5, 44, 2))]

@@ -138,7 +138,7 @@ def test_a_net_for_streamed_images_is_measured_again(tmp_path, monkeypatch):
     found = evaluate.main([str(net), *data])
     assert {name: record["metrics"][name] for name in found} == pytest.approx(found)
     assert "top5_error" in found
-    with pytest.raises(ValueError, match="Leave out --attack"):
+    with pytest.raises(ValueError, match="Leave out --attack and"):
         evaluate.main([str(net), *data, "--attack", "fgsm"])
 
 

@@ -101,7 +101,31 @@ def _with_torch(loss, scale, weights, variables):
         if not sources:  # a frozen network
             return value.detach(), []
         gradients = torch.autograd.grad(value * scale, sources, allow_unused=True)
-    return value.detach(), gradients
+    return value.detach(), _mean_over_ranks(gradients)
+
+
+def _mean_over_ranks(gradients):
+    """Averages gradients over the ranks of `torch.distributed`, in one operation.
+
+    Keras does not, and `DistributedDataParallel` cannot: it looks for gradients that
+    `backward` leaves on the weights of one network.
+    """
+    import torch
+
+    distributed = torch.distributed
+    if not distributed.is_available() or not distributed.is_initialized():
+        return gradients
+    present = [each for each in gradients if each is not None]
+    if distributed.get_world_size() == 1 or not present:
+        return gradients
+    flat = torch.cat([each.reshape(-1) for each in present])
+    distributed.all_reduce(flat)
+    flat = flat / distributed.get_world_size()
+    parts = iter(flat.split([each.numel() for each in present]))
+    return [
+        each if each is None else next(parts).reshape(each.shape).to(each.dtype)
+        for each in gradients
+    ]
 
 
 _GRADIENTS = {

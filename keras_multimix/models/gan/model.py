@@ -45,6 +45,9 @@ class MixupGAN(ResumableModel):
     `discriminator_steps` steps of the discriminator, all on the rows of the batch but
     each with new λ and z, and then one step of the generator.
 
+    Replicas of `tf.distribute` and ranks of `torch.distributed` draw their own z and λ,
+    and make each step with the mean of their gradients.
+
     Args:
         generator: A `keras.Model` of one input, the standard normal latent vectors z.
             It returns rows like the data.
@@ -241,11 +244,10 @@ class MixupGAN(ResumableModel):
         shape = self.generator.input_shape[1:]
         (latent,) = draws.draw_latents(state, num_rows, shape, namespaces.numpy_ops)
         starts = range(0, num_rows, batch_size)
+        parts = [latent[start : start + batch_size] for start in starts]
+        # Under `MirroredStrategy` Keras gives a batch's rows once for each replica.
         return np.concatenate(
-            [
-                self.generator.predict_on_batch(latent[start : start + batch_size])
-                for start in starts
-            ]
+            [self.generator.predict_on_batch(part)[: len(part)] for part in parts]
         )
 
     def _train(self, data):
