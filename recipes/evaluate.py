@@ -1,7 +1,7 @@
 """Measures a net again that a recipe has saved.
 
     python -m recipes.evaluate runs/digits/models/digits-mixup-0-last.keras
-    python -m recipes.evaluate NET.keras --data-dir DIR --attack fgsm noise --epsilon 4 8
+    python -m recipes.evaluate NET.keras --data-dir DIR --attack fgsm --epsilon 4 8
     python -m recipes.evaluate NET.keras --data-dir DIR --corruptions
     python -m recipes.evaluate NET.keras --dataset cifar10 --data-dir DIR --seed 3
 

@@ -96,7 +96,7 @@ def fit(
         on_epoch_end: function () called after every epoch.
         optimizer: function (epochs, steps_per_epoch) -> a Keras optimizer.
         augment: whether images are cropped and flipped at random.
-        make_batches: as for `train_classifier`.
+        make_batches: as for `train_classifier`, but not augmented yet.
         num_points: how often to measure on the way, if the options do not say.
         last: how many of the last epochs to measure, if they do not.
     """
@@ -107,9 +107,11 @@ def fit(
     from recipes.shared.training import train_classifier
 
     keras.utils.set_random_seed(run.seed)
-    if augment and options.on_device:
-        make_batches = functools.partial(DeviceRows, padding=options.padding)
     crop = functools.partial(crop_and_flip, padding=options.padding)
+    if augment and make_batches:
+        make_batches = functools.partial(_augmented, make_batches, crop)
+    elif augment and options.on_device:
+        make_batches = functools.partial(DeviceRows, padding=options.padding)
     with precision.computing_in(options.mixed_precision), devices.scope():
         network = build(options.dropout * method.dropout)
         measured = train_classifier(
@@ -126,6 +128,13 @@ def fit(
             last=options.last or last,
         )
     return devices.on_one(network), measured
+
+
+def _augmented(make_batches, augment, inputs, labels, batch_size, *, seed, **kwargs):
+    from recipes.datasets.batches import Augmented
+
+    batches = make_batches(inputs, labels, batch_size, seed=seed, **kwargs)
+    return Augmented(batches, augment, seed)
 
 
 def train(run, options, on_epoch_end, recipe):

@@ -4,11 +4,10 @@ import functools
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pytest
 
@@ -18,15 +17,20 @@ from recipes.datasets.batches import (
     SharedBatches,
     ShuffledRows,
     crop_and_flip,
+    two_datasets,
 )
 from recipes.datasets.device_batches import DeviceRows
 from recipes.shared import devices, processes
 from recipes.shared.shares import WHOLE, Share
-from tests import helpers
-from tests.distribution.processes import ROOT, free_ports
-
-BACKEND = helpers.backend()
-ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+from tests.recipes.several import (
+    BACKEND,
+    NUM_VIRTUAL,
+    ended,
+    last_of,
+    records,
+    run_worker,
+    started,
+)
 
 
 def shares(number, per_process=1):
@@ -57,10 +61,12 @@ def batches_of(kind, share, images, labels):
     if kind == "whole":
         rows = ShuffledRows(images, labels, 8, copies=2, seed=3)
         return SharedBatches(Augmented(rows, augment, seed=4), share)
+    if kind == "two orders":
+        rows = two_datasets(images, labels, 8, copies=2, seed=3, share=share)
     return rows if kind == "rows" else Augmented(rows, augment, seed=4)
 
 
-@pytest.mark.parametrize("kind", ["rows", "augmented", "whole", "device"])
+@pytest.mark.parametrize("kind", ["rows", "augmented", "two orders", "whole", "device"])
 def test_processes_have_parts_of_the_batches_of_one(kind, rng):
     images = rng.random((18, 6, 6, 1)).astype("float32")
     labels = np.arange(18)
@@ -68,8 +74,9 @@ def test_processes_have_parts_of_the_batches_of_one(kind, rng):
     several = [batches_of(kind, share, images, labels) for share in shares(2)]
     for _ in range(2):
         for index in range(len(one)):
-            parts = [dataset[index] for dataset in several]
-            for whole, *own in zip(one[index], *parts, strict=True):
+            batches = [dataset[index] for dataset in (one, *several)]
+            leaves = map(keras.tree.flatten, batches)
+            for whole, *own in zip(*leaves, strict=True):
                 together = np.concatenate([np.asarray(part) for part in own])
                 np.testing.assert_array_equal(together[: len(whole)], whole)
         for dataset in (one, *several):
@@ -159,10 +166,9 @@ def test_one_device_is_what_it_was():
 
 
 def test_processes_with_other_options_are_refused(monkeypatch):
-    first = {"epochs": 2, "alpha": 0.2}
-    monkeypatch.setattr(
-        processes, "_ours", SimpleNamespace(count=2, index=1, agreed=lambda own: first)
-    )
+    first = b'{"epochs": 2, "alpha": 0.2}'
+    others = SimpleNamespace(count=2, index=1, of_first=lambda own: first)
+    monkeypatch.setattr(processes, "_ours", others)
     processes.check_same({"epochs": 2, "alpha": 0.2})
     with pytest.raises(ValueError, match="epochs=3 in process 1, and epochs=2 in"):
         processes.check_same({"epochs": 3, "alpha": 0.2})
@@ -181,10 +187,6 @@ def command(recipe, output, *more):
     ]
 
 
-def records(output):
-    return json.loads((output / "results.json").read_text())
-
-
 def assert_same_curves(one, other, methods, tolerance):
     assert len(one) == len(other) > 0
     for first, second in zip(one, other, strict=True):
@@ -199,56 +201,11 @@ SAME = {"jax": {"erm", "mixup", "mixup_gan"}}.get(BACKEND, {"erm"})
 ROUNDING = {"rel": 1e-4, "abs": 1e-5}
 
 
-def run_worker(commands, number=None):
-    program = [sys.executable, "-m", "tests.recipes.devices_worker"]
-    program += [json.dumps(commands)] + ([str(number)] if number else [])
-    subprocess.run(program, check=True, cwd=ROOT, env=ENVIRONMENT)
-
-
-def started(number, arguments, last=()):
-    """Starts a recipe in several processes, as recipes/README.md has it.
-
-    On JAX the last one may get other arguments.
-    """
-    environment = ENVIRONMENT | {"KERAS_BACKEND": BACKEND}
-    recipe, *arguments = arguments
-    ways = [["-m", "torch.distributed.run", "--standalone", "--nproc-per-node"]]
-    ways[0] += [str(number), "-m", f"recipes.{recipe}"]
-    if BACKEND == "jax":
-        (port,) = free_ports(1)
-        host = ["--coordinator", f"127.0.0.1:{port}", "--num-processes", str(number)]
-        ways = [
-            ["-m", f"recipes.{recipe}", *host, "--process-index", str(index)]
-            for index in range(number)
-        ]
-    more = [[]] * (len(ways) - 1) + [list(last)]
-    return [
-        subprocess.Popen(
-            [sys.executable, *way, *arguments, *own],
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=ROOT,
-            env=environment,
-        )
-        for way, own in zip(ways, more, strict=True)
-    ]
-
-
-def ended(running):
-    """The statuses of processes that end, and what they wrote to stderr."""
-    try:
-        texts = [process.communicate(timeout=600)[1] for process in running]
-    finally:
-        for process in running:
-            process.kill()
-    return [process.returncode for process in running], texts
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(BACKEND == "torch", reason="PyTorch has a process for each device")
 @pytest.mark.parametrize("recipe", ["tabular", "gan"])
 def test_virtual_devices_train_as_one(recipe, tmp_path):
-    number = {"jax": 8, "tensorflow": 2}[BACKEND]
+    number = NUM_VIRTUAL[BACKEND]
     one, several = tmp_path / "one", tmp_path / "several"
     first = command(recipe, one, *SMALL[recipe])
     second = command(recipe, several, *SMALL[recipe], "--devices", "all")
@@ -297,12 +254,7 @@ def test_a_process_that_dies_ends_all_and_harms_nothing(tmp_path):
     while not path.exists():
         assert all(process.poll() is None for process in running)
         time.sleep(0.1)
-    if BACKEND == "jax":
-        victim = running[1].pid
-    else:
-        children = ["ps", "-o", "pid=", "--ppid", str(running[0].pid)]
-        victim = int(subprocess.check_output(children, text=True).split()[-1])
-    os.kill(victim, signal.SIGKILL)
+    os.kill(last_of(running), signal.SIGKILL)
     statuses, texts = ended(running)
     assert 0 not in statuses
     said = {"jax": "Expected all 2 processes to train on", "torch": "SIGKILL"}

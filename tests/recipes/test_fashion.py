@@ -11,6 +11,7 @@ from recipes import fashion
 from recipes.datasets import fashion as dataset
 from recipes.datasets.batches import two_datasets
 from recipes.shared.methods import build_mixer
+from tests.recipes.images import write_fashion
 
 ROWS = {"train": 60, "t10k": 40}
 SMALL = ["--seeds", "1", "--epochs", "1", "--width", "2", "--batch-size", "20"]
@@ -20,17 +21,9 @@ SMALL += ["--validation-size", "20"]
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """A folder with the four files, of few images that a net can tell apart."""
-    generator = np.random.default_rng(0)
     for part, count in ROWS.items():
         monkeypatch.setitem(dataset._COUNTS, part, count)
-        labels = (np.arange(count) % 10).astype("uint8")
-        images = 20 * labels[:, None, None] + generator.integers(0, 40, (count, 28, 28))
-        for name, values, header in [
-            (f"{part}-images-idx3-ubyte.gz", images.astype("uint8"), 16),
-            (f"{part}-labels-idx1-ubyte.gz", labels, 8),
-        ]:
-            content = gzip.compress(bytes(header) + values.tobytes())
-            (tmp_path / name).write_bytes(content)
+    write_fashion(tmp_path, ROWS.items())
     fashion._load_split.cache_clear()
     yield tmp_path
     fashion._load_split.cache_clear()
