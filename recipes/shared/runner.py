@@ -89,7 +89,9 @@ def run_all(recipe, options, datasets, train, epochs_of, report):
         Run(d, m, s) for d in dict.fromkeys(datasets) for s in seeds for m in methods
     ]
     same = {"backend": options.backend, "runs": runs, **results.same["settings"]}
-    same |= {"checkpoint_every": str(getattr(options, "checkpoint_every", None))}
+    # All of them take part in these.
+    for name in ("checkpoint_every", "save_models"):
+        same[name] = str(getattr(options, name, None))
     processes.check_same(same)
     missing = processes.agreed([run for run in runs if not results.has(*run)])
     left = [Run(*run) for run in missing]

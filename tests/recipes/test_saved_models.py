@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from benchmarks.killed_run import tiny_resnet
-from recipes import cifar, digits, evaluate, imagenet
+from recipes import cifar, digits, evaluate, fashion, imagenet
+from recipes.datasets import fashion as fashion_mnist
 from recipes.shared.curves import TestCurve
 from recipes.shared.runner import Run
 from recipes.shared.saved_models import ModelSaver, path_of
-from tests.recipes.images import write_cifar
+from tests.recipes.images import write_cifar, write_fashion
 from tests.recipes.photos import write_photos
 
 LOAD = """
@@ -125,6 +126,27 @@ def test_attacks_are_measured_again(tmp_path):
     assert {"fgsm_error", "fgsm_black_box_error", "scaled_nll"} <= set(found)
     metrics = records[1]["metrics"]
     assert {name: metrics[name] for name in found} == pytest.approx(found, rel=1e-5)
+
+
+@pytest.mark.spread
+def test_all_that_a_recipe_for_images_measures_is_measured_again(tmp_path, monkeypatch):
+    for part, count in (("train", 60), ("t10k", 40)):
+        monkeypatch.setitem(fashion_mnist._COUNTS, part, count)
+    data = ["--data-dir", str(write_fashion(tmp_path, [("train", 60), ("t10k", 40)]))]
+    small = ["--network", "mlp", "--width", "4", "--train-size", "40", "--epochs", "1"]
+    small += ["--validation-size", "20", "--measure-on", "validation", "--no-profile"]
+    more = ["--attack", "noise", "--epsilon", "20", "80", "--attack-size", "15"]
+    more += ["--corruptions"]
+    command = [*common(tmp_path), *data, *small, *more, "--methods", "erm"]
+    (record,) = fashion.main([*command, "--save-models"])
+    net = path_of(tmp_path / "out", Run("fashion_mnist", "erm", 0), "last")
+    found = evaluate.main([str(net), *data, *more])
+    assert {"noise_error_80", "corrupted_error", "corrupted_ece_fog"} <= set(found)
+    expected = {name: record["metrics"][name] for name in found}
+    assert found == pytest.approx(expected, rel=1e-5)
+    described = ["--dataset", "fashion_mnist", *small[4:6], *small[8:12]]
+    again = evaluate.main([str(net), *data, *described])
+    assert again["test_error"] == record["metrics"]["test_error"]
 
 
 @pytest.mark.spread
