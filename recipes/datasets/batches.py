@@ -58,10 +58,11 @@ class Augmented(keras.utils.PyDataset):
             images.
         augment: function (images, generator) -> images.
         seed: of the changes.
+        **workers: as `keras.utils.PyDataset` takes them, such as `workers=2`.
     """
 
-    def __init__(self, dataset, augment, seed=0):
-        super().__init__()
+    def __init__(self, dataset, augment, seed=0, **workers):
+        super().__init__(**workers)
         self.dataset = dataset
         self.augment = augment
         self.seed = seed
