@@ -2,6 +2,7 @@
 # Measures on a machine with one NVIDIA GPU that has JAX, PyTorch and no network.
 #
 #   benchmarks/on_gpu.sh setup benchmarks-jax benchmarks-torch train
+#   benchmarks/on_gpu.sh feeding      # after setup: does the step wait for data?
 #
 # Runs the stages named, one after another, each within its time, in the folder of this
 # project. A stage that fails or runs out of time keeps what it has written and does not
@@ -63,6 +64,13 @@ benchmarks_of() {
     cp "$OUTPUT/device_$1.json" "$KEPT" || true
 }
 
+feeding() {
+    local sizes=(--width 64 --batch-size 500 --steps 40)
+    if [[ -n ${SMALL:-} ]]; then sizes=(--width 2 --batch-size 8 --steps 2); fi
+    within 60 feeding.log "$PYTHON" -m benchmarks.feeding --backend jax \
+        --mixed-precision bfloat16 "${sizes[@]}" --output "$OUTPUT"
+}
+
 train() {
     local epochs=${EPOCHS:-} small=()
     if [[ -z $epochs ]]; then
@@ -86,9 +94,10 @@ for stage in "$@"; do
     setup) setup ;;
     benchmarks-jax) benchmarks_of jax "$SECONDS_JAX" ;;
     benchmarks-torch) benchmarks_of torch "$SECONDS_TORCH" ;;
+    feeding) feeding ;;
     train) train ;;
     *)
-        echo "Expected setup, benchmarks-jax, benchmarks-torch or train." \
+        echo "Expected setup, benchmarks-jax, benchmarks-torch, feeding or train." \
             "Received: $stage." >&2
         exit 2
         ;;

@@ -64,8 +64,8 @@ def check_targets(targets, scores, weight=None):
         targets: Class indices, shape `(...)` or `(..., 1)`, or one-hot or soft labels
             of the scores' shape.
         scores: Scores that `check_scores` accepts, shape `(..., C)`.
-        weight: Of each row, a tensor of shape `(...)`; a row of weight 0 may have any
-            label. None weighs all alike.
+        weight: A weight for each row, a tensor of shape `(...)`; a row of weight 0
+            may have any label. None weighs all alike.
 
     Raises:
         ValueError: For other shapes; and, where reading the values waits for no

@@ -135,7 +135,8 @@ def classes_come_first(shape, places):
     """Whether masks become one-hot along axis 1, where their images have channels.
 
     Args:
-        shape: Of the class indices, without an axis of size 1 that holds them.
+        shape: The shape of the class indices, without an axis of size 1 that holds
+            them.
         places: The `Places` of the inputs.
     """
     return any(

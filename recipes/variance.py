@@ -24,8 +24,8 @@ from recipes.shared.runner import select_backend
 DESCRIPTION = """\
 Trains small nets with mixup and measures the variance of the stochastic gradient at
 their weights: against K for independent, stratified and shared coefficients, beside
-K*B fresh pairs; and for the pairings that cost the same. Writes results.json and a
-figure for each data set and network."""
+K*B fresh pairs; and for the pairings that cost the same. Writes results.json,
+results.csv and a figure for each data set and network."""
 
 NUM_INTERPOLATIONS = (1, 2, 3, 5, 8, 16)
 SAMPLINGS = ("independent", "stratified", "shared")
@@ -199,13 +199,15 @@ def main(arguments=None):
         if network == "mlp" or dataset not in NUMBERS
     ]
     total = sum(len(list(settings(1.0, options, d in NUMBERS))) for d, *_ in cases)
-    records, files = [], [options.output / "results.json"]
+    records = []
+    files = [options.output / f"results.{ending}" for ending in ("json", "csv")]
     with tqdm(total=total, unit="figure", mininterval=0.5) as progress:
         for case in cases:
             progress.set_description("{} {} α={:g}".format(*case))
             own = measure(*case, options, progress)
             records += own
             write_whole(files[0], json.dumps(records, indent=1) + "\n")
+            write_whole(files[1], variance_report.as_csv(records))
             name = "variance_{}_{}_{:g}.png".format(*case)
             files.append(options.output / name)
             variance_report.save_figure(files[-1], own)

@@ -28,8 +28,8 @@ def fgsm(
     It follows the sign of the cross-entropy's gradient, as all attacks here do. They
     take it of the log-odds against the label, log Σ_{j ≠ y} exp(z_j − z_y) with logits
     z: the same sign, however sure the model is, where the cross-entropy's own gradient,
-    p − 1, rounds to 0 and the model would pass for robust. Of a model that ends in a
-    softmax or in a sigmoid for each class, z is what goes into it.
+    p − 1, rounds to 0 and the model would pass for robust. If the model ends in
+    a softmax or in a sigmoid for each class, z is what goes into it.
 
     Args:
         model: A `keras.Model` of one input that gives scores `(N, C)`.

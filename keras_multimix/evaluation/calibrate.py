@@ -28,7 +28,7 @@ def calibrate(
         model: A `keras.Model` with one output: class scores `(N, ..., C)` that come of
             a softmax over the last axis or are logits, or one score or several
             independent ones that come of sigmoids; one logit `(N, 1)` counts as that of
-            a sigmoid. Of a `MixupModel` its base model is taken.
+            a sigmoid. A `MixupModel` counts as its base model.
         x: Rows that the model was not trained on: an array, or a structure of arrays as
             the model takes it.
         y: Their labels. With a softmax: class indices, or one-hot or soft labels that

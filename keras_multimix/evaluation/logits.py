@@ -21,8 +21,8 @@ class Logits:
 
     The softmax, or the sigmoid of each class, that ends a functional or sequential
     model is left out for the call: of a probability that rounds to 1 nothing comes
-    back through it. Of other models that return probabilities, their logarithms serve;
-    where a probability that a loss needs rounds to 0, its gradient is NaN.
+    back through it. If another model returns probabilities, the call returns their
+    logarithms; where a probability that a loss needs rounds to 0, its gradient is NaN.
 
     Args:
         model: A `keras.Model` of one input and of scores `(B, C)`.

@@ -70,7 +70,7 @@ def adversarial_error(
         )
     found = rows.in_batches(logits, [examples], batch_size, verbose)
     class_scores.check_scores(found, from_logits=True)
-    # Of equal scores the label's counts as the last: no credit for a tie.
+    # A label whose score is shared counts as the last: no credit for a tie.
     own = found[np.arange(len(y)), y]
     above = (found >= own[:, None]).sum(axis=1) - 1
     return {"top1": float((above >= 1).mean()), "top5": float((above >= 5).mean())}

@@ -98,7 +98,8 @@ def in_batches(function, arrays, batch_size: int, verbose: bool = False):
     """Maps a function over arrays, `batch_size` rows at a time.
 
     Args:
-        function: Of tensors, one for each array; returns a tensor with as many rows.
+        function: It takes tensors, one for each array, and returns a tensor with as
+            many rows.
         arrays: A list of NumPy arrays with the same number of rows.
         batch_size: Rows at a time.
         verbose: True shows a progress bar.

@@ -12,9 +12,9 @@ def of_input(shape, axes, first):
     """Returns the axes of an input along which boxes are cut, or None.
 
     Args:
-        shape: Of the input, the batch axis first.
+        shape: The input's, the batch axis first.
         axes: What the caller chose, or None: height and width, which are axes 1 and 2
-            of three, and of more the last two beside the channels.
+            where there are three, and else the last two beside the channels.
         first: Whether the channels come first, where there are four axes or more.
     """
     rank = len(shape)
@@ -36,7 +36,7 @@ def of_label(shape, images, axes, first):
     which boxes are cut, with or without an axis of classes or channels.
 
     Args:
-        shape: Of the label, the batch axis first.
+        shape: The label's, the batch axis first.
         images: The shapes of the inputs.
         axes: As for `of_input`.
         first: As for `of_input`.
@@ -83,7 +83,7 @@ def _channel(rank, cut, axes, first):
     """Returns the axis of an input that holds its channels, or None."""
     if rank >= 4:
         return 1 if first else rank - 1
-    # Of three axes the last are frequencies or pixels, unless the caller chose axes.
+    # The last of three axes has frequencies or pixels, unless the caller chose axes.
     return rank - 1 if axes is not None and rank == 3 and rank - 1 not in cut else None
 
 

@@ -41,7 +41,7 @@ class CutMix(PairMixingLayer):
     Call arguments:
         x: As for `MixUp`, but every input has a height and a width: images
             `(B, H, W)`, `(B, H, W, C)`, or `(B, C, H, W)` with `channels_first`; clips
-            `(B, T, H, W, C)`, which get one box in all frames. Of spectrograms `(B, T,
+            `(B, T, H, W, C)`, which get one box in all frames. In spectrograms `(B, T,
             F)` these are time and frequency; for a series `(B, T, C)` set `axes`.
         y: As for `MixUp`. Labels with the places of the images, and with an axis of
             classes or without, are masks; but integers (B, H, 1) beside images

@@ -35,7 +35,7 @@ class SimilarLabelPairs(PartnerPairs):
     Args:
         x: The inputs, an array of shape `(N, ...)` or a structure of such arrays.
         y: The labels, likewise: floats of shape `(N,)`, `(N, 1)` or `(N, ...)`, over
-            all D values of a row. Of a structure the first leaf counts. Standardise
+            all D values of a row. In a structure the first leaf counts. Standardise
             them where they have several units.
         batch_size: Rows of a batch, 1 or more.
         bandwidth: σ, in the units of the labels, above 0; small draws the nearest row,

@@ -76,8 +76,8 @@ class ShuffledRows(keras.utils.PyDataset):
 class _MadeOfOthers(keras.utils.PyDataset):
     """Batches that are made of those of other datasets, whose `epoch` is theirs."""
 
-    def __init__(self, *datasets):
-        super().__init__()
+    def __init__(self, *datasets, **workers):
+        super().__init__(**workers)
         self.datasets = datasets
 
     @property
@@ -131,10 +131,11 @@ class Augmented(_MadeOfOthers):
             has `part_of(index)`, and the images change as in the whole batch.
         augment: function (images, generator, *, part) -> images; see `crop_and_flip`.
         seed: of the changes.
+        **workers: as `keras.utils.PyDataset` takes them, such as `workers=2`.
     """
 
-    def __init__(self, dataset, augment, seed=0):
-        super().__init__(dataset)
+    def __init__(self, dataset, augment, seed=0, **workers):
+        super().__init__(dataset, **workers)
         self.augment = augment
         self.seed = seed
 

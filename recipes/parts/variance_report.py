@@ -1,5 +1,8 @@
 """What `recipes.variance` prints and draws, all of it read from its records."""
 
+import csv
+import io
+
 import numpy as np
 from rich.console import Console
 from rich.table import Table
@@ -8,6 +11,20 @@ from keras_multimix.evaluation import plot_variance
 
 # Records whose name begins so compare pairings; the others stand against K.
 PAIRING = "pairing: "
+
+
+def as_csv(records):
+    """The records as a table: a line for each, its metrics rounded to six digits."""
+    rows = [
+        {key: value for key, value in record.items() if key != "metrics"}
+        | {name: f"{value:.6g}" for name, value in record["metrics"].items()}
+        for record in records
+    ]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
 
 
 def cases_of(records):

@@ -1,5 +1,6 @@
 """The variance recipe, small: what it measures, its law, and one whole run."""
 
+import csv
 import json
 
 import keras
@@ -20,6 +21,11 @@ def run(tmp_path, *arguments):
 def test_a_small_run_writes_its_files(tmp_path, capsys):
     records = run(tmp_path)
     assert json.loads((tmp_path / "results.json").read_text()) == records
+    with (tmp_path / "results.csv").open(newline="", encoding="utf-8") as file:
+        lines = list(csv.DictReader(file))
+    assert [line["method"] for line in lines] == [r["method"] for r in records]
+    total = records[-1]["metrics"]["total"]
+    assert float(lines[-1]["total"]) == pytest.approx(total, rel=1e-5)
     counts = len(variance.NUM_INTERPOLATIONS)
     assert len(records) == counts * 4 + 8
     for record in records:
