@@ -135,7 +135,7 @@ def test_all_that_a_recipe_for_images_measures_is_measured_again(tmp_path, monke
     data = ["--data-dir", str(write_fashion(tmp_path, [("train", 60), ("t10k", 40)]))]
     small = ["--network", "mlp", "--width", "4", "--train-size", "40", "--epochs", "1"]
     small += ["--validation-size", "20", "--measure-on", "validation", "--no-profile"]
-    more = ["--attack", "noise", "--epsilon", "20", "80", "--attack-size", "15"]
+    more = ["--attack", "noise", "--epsilon", "20", "80", "--attack-size", "10"]
     more += ["--corruptions"]
     command = [*common(tmp_path), *data, *small, *more, "--methods", "erm"]
     (record,) = fashion.main([*command, "--save-models"])
