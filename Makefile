@@ -26,10 +26,10 @@ CREATED := $(VENV)/.created
 DEMO_READY := $(VENV)/.demo-ready
 ALL_READY := $(VENV)/.all-ready
 
-# One backend alone: which, and in an environment of each Python's own.
+# One backend on some Python, in an environment of their own.
 BACKEND ?= jax
-ALONE := .venv-$(BACKEND)-$(notdir $(PYTHON))
-ALONE_READY := $(ALONE)/.ready
+OTHER := .venv-$(BACKEND)-$(notdir $(PYTHON))
+OTHER_READY := $(OTHER)/.ready
 
 OLDEST := .venv-oldest
 OLDEST_READY := $(OLDEST)/.ready
@@ -43,7 +43,7 @@ LICENCES_REFUSED := GPL;General Public License;SSPL;Commons Clause;Proprietary
 LICENCE_UNNAMED := namex
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-oldest test-alone package release-check lint format clean
+.PHONY: help setup demo test test-all test-oldest test-python package release-check lint format clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | \
@@ -70,11 +70,10 @@ test-oldest: $(OLDEST_READY) ## the package's tests on the oldest versions suppo
 			--ignore=tests/benchmarks $(PYTEST_ARGS); \
 	done
 
-# As a user has it: one backend, whatever the Python, on Linux and macOS. The recipes' and
-# benchmarks' tests need all three.
-test-alone: $(ALONE_READY) ## the package's tests with one BACKEND=jax and a PYTHON=python3.13
-	@echo "== tests on $(BACKEND) alone, $$($(ALONE)/bin/python --version)"
-	$(QUIET) KERAS_BACKEND=$(BACKEND) $(ALONE)/bin/python -m pytest -q \
+# Any Python, on Linux and macOS. The recipes' and benchmarks' tests need more packages.
+test-python: $(OTHER_READY) ## the package's tests on another PYTHON=python3.13, BACKEND=jax
+	@echo "== tests on $(BACKEND), $$($(OTHER)/bin/python --version)"
+	$(QUIET) KERAS_BACKEND=$(BACKEND) $(OTHER)/bin/python -m pytest -q \
 		-n $(PYTEST_WORKERS) -m 'not slow' --ignore=tests/recipes \
 		--ignore=tests/benchmarks $(PYTEST_ARGS)
 
@@ -144,14 +143,15 @@ $(ALL_READY): pyproject.toml constraints.txt | $(CREATED)
 	$(INSTALL) --no-deps $(PEERS)
 	@touch $(DEMO_READY) $@
 
-# TensorFlow without the GPU libraries exists for Linux and Windows.
-$(ALONE_READY): pyproject.toml constraints.txt
-	rm -rf $(ALONE)
-	$(PYTHON) -m venv $(ALONE)
-	$(ALONE)/bin/python -m pip install --quiet --disable-pip-version-check \
-		-c constraints.txt -e '.[recipes,test]' $(if $(filter tensorflow,$(BACKEND)), \
+# TensorFlow comes with every backend, because its pipelines are tested under each; its
+# build without the GPU libraries exists for Linux and Windows.
+$(OTHER_READY): pyproject.toml constraints.txt
+	rm -rf $(OTHER)
+	$(PYTHON) -m venv $(OTHER)
+	$(OTHER)/bin/python -m pip install --quiet --disable-pip-version-check \
+		-c constraints.txt -e '.[recipes,test]' $(filter-out tensorflow,$(BACKEND)) \
 		'tensorflow-cpu; sys_platform != "darwin"' \
-		'tensorflow; sys_platform == "darwin"',$(BACKEND))
+		'tensorflow; sys_platform == "darwin"'
 	@touch $@
 
 $(OLDEST_READY): pyproject.toml constraints-oldest.txt
