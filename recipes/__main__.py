@@ -36,7 +36,7 @@ def main(arguments=None):
     parser.parse_args(arguments)
     lines = summaries(_FOLDER)
     width = max(map(len, lines))
-    print("python -m recipes.NAME --help says what NAME takes. NAME is one of\n")
+    print("Run one like `python -m recipes.digits`; --help says what it takes.\n")
     print("\n".join(f"  {name:<{width}}  {line}" for name, line in lines.items()))
 
 
