@@ -26,6 +26,11 @@ CREATED := $(VENV)/.created
 DEMO_READY := $(VENV)/.demo-ready
 ALL_READY := $(VENV)/.all-ready
 
+# One backend on some Python, in an environment of their own.
+BACKEND ?= jax
+OTHER := .venv-$(BACKEND)-$(notdir $(PYTHON))
+OTHER_READY := $(OTHER)/.ready
+
 OLDEST := .venv-oldest
 OLDEST_READY := $(OLDEST)/.ready
 INSTALLED := .venv-wheel
@@ -38,7 +43,7 @@ LICENCES_REFUSED := GPL;General Public License;SSPL;Commons Clause;Proprietary
 LICENCE_UNNAMED := namex
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-oldest package lint format clean
+.PHONY: help setup demo test test-all test-oldest test-python package release-check lint format clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | \
@@ -65,6 +70,13 @@ test-oldest: $(OLDEST_READY) ## the package's tests on the oldest versions suppo
 			--ignore=tests/benchmarks $(PYTEST_ARGS); \
 	done
 
+# Any Python, on Linux and macOS. The recipes' and benchmarks' tests need more packages.
+test-python: $(OTHER_READY) ## the package's tests on another PYTHON=python3.13, BACKEND=jax
+	@echo "== tests on $(BACKEND), $$($(OTHER)/bin/python --version)"
+	$(QUIET) KERAS_BACKEND=$(BACKEND) $(OTHER)/bin/python -m pytest -q \
+		-n $(PYTEST_WORKERS) -m 'not slow' --ignore=tests/recipes \
+		--ignore=tests/benchmarks $(PYTEST_ARGS)
+
 # What users get: the wheel, in an environment that has never seen this folder.
 package: $(ALL_READY) ## build, install the wheel elsewhere and use it, audit licences
 	rm -rf dist $(INSTALLED)
@@ -80,6 +92,9 @@ package: $(ALL_READY) ## build, install the wheel elsewhere and use it, audit li
 		--ignore-packages $(LICENCE_UNNAMED) >/dev/null
 	$(BIN)/pip-licenses --partial-match --fail-on '$(LICENCES_REFUSED)' >/dev/null
 
+release-check: ## whether this tree can be published as TAG=v0.1.0
+	$(PYTHON) tests/releasable.py '$(TAG)'
+
 lint: $(ALL_READY) ## ruff, lint and format, and the types of the package
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -90,7 +105,7 @@ format: $(ALL_READY) ## let ruff repair what it can
 	$(BIN)/ruff format .
 
 clean: ## delete .venv and everything that was built
-	rm -rf $(VENV) $(OLDEST) $(INSTALLED) build dist runs .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf $(VENV) $(OLDEST) .venv-*-* $(INSTALLED) build dist runs .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # One process per backend, one after the other: Keras reads its backend at import.
@@ -127,6 +142,17 @@ $(ALL_READY): pyproject.toml constraints.txt | $(CREATED)
 	$(INSTALL) -e '.[jax,torch,dev]' tensorflow-cpu
 	$(INSTALL) --no-deps $(PEERS)
 	@touch $(DEMO_READY) $@
+
+# TensorFlow comes with every backend, because its pipelines are tested under each; its
+# build without the GPU libraries exists for Linux and Windows.
+$(OTHER_READY): pyproject.toml constraints.txt
+	rm -rf $(OTHER)
+	$(PYTHON) -m venv $(OTHER)
+	$(OTHER)/bin/python -m pip install --quiet --disable-pip-version-check \
+		-c constraints.txt -e '.[recipes,test]' $(filter-out tensorflow,$(BACKEND)) \
+		'tensorflow-cpu; sys_platform != "darwin"' \
+		'tensorflow; sys_platform == "darwin"'
+	@touch $@
 
 $(OLDEST_READY): pyproject.toml constraints-oldest.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' || { \

@@ -24,7 +24,7 @@ from recipes.parts.image_options import (
     check_image_options,
     fill_in_for_labels,
 )
-from recipes.shared import devices
+from recipes.shared import commands, devices
 from recipes.shared.experiment import run_experiment
 from recipes.shared.methods import IMAGE_METHODS, Method, add_options, summaries
 from recipes.shared.options import (
@@ -188,4 +188,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    main()
+    commands.run(main)

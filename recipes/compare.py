@@ -12,6 +12,7 @@ import argparse
 from pathlib import Path
 
 from recipes.parts.families import families
+from recipes.shared import commands
 
 _MEASURED = Path(__file__).parent / "measured"
 
@@ -98,4 +99,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    main()
+    commands.run(main)

@@ -12,7 +12,7 @@ its calibration error is higher than plain training's, until the logits are divi
 a temperature that is found on 100 more images.
 """
 
-from recipes.shared import devices
+from recipes.shared import commands, devices
 from recipes.shared.experiment import run_experiment
 from recipes.shared.methods import IMAGE_METHODS, add_options, summaries
 from recipes.shared.options import integer_from, option_parser, parse
@@ -122,4 +122,4 @@ def report_and_draw(records, options):
 
 
 if __name__ == "__main__":
-    main()
+    commands.run(main)

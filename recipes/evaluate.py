@@ -17,6 +17,7 @@ from pathlib import Path
 
 from recipes import speech, tabular
 from recipes.parts.image_options import add_measure_options, check_epsilon
+from recipes.shared import commands
 from recipes.shared.options import BACKENDS, integer_from, one_of
 from recipes.shared.results import with_nan
 from recipes.shared.runner import Run, select_backend
@@ -202,4 +203,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    main()
+    commands.run(main)

@@ -9,6 +9,8 @@ A figure whose records are not there is left out, and said so.
 import argparse
 from pathlib import Path
 
+from recipes.shared import commands
+
 _HERE = Path(__file__).parent
 
 
@@ -38,4 +40,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    main()
+    commands.run(main)

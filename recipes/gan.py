@@ -10,7 +10,7 @@ An epoch is 100 iterations. recipes/README.md shows the results.
 
 import argparse
 
-from recipes.shared import devices
+from recipes.shared import commands, devices
 from recipes.shared.experiment import run_experiment
 from recipes.shared.methods import Method, summaries
 from recipes.shared.options import (
@@ -183,4 +183,4 @@ def report_and_draw(records, options):
 
 
 if __name__ == "__main__":
-    main()
+    commands.run(main)

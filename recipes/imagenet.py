@@ -12,7 +12,7 @@ A step of multi-mix and of its control has K times the rows, which memory has to
 
 import math
 
-from recipes.shared import devices, precision, processes
+from recipes.shared import commands, devices, precision, processes
 from recipes.shared.experiment import run_experiment, setting_of
 from recipes.shared.methods import IMAGE_METHODS, add_options, epochs_of, summaries
 from recipes.shared.options import integer_from, number_from, option_parser, parse
@@ -207,4 +207,4 @@ def report_and_draw(records, options):
 
 
 if __name__ == "__main__":
-    main()
+    commands.run(main)

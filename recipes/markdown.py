@@ -12,6 +12,7 @@ how many seeds the first column is below plain training's, and the p of a paired
 import argparse
 from pathlib import Path
 
+from recipes.shared import commands
 from recipes.shared.columns import (
     ALL_COLUMNS,
     COLUMNS,
@@ -82,4 +83,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    main()
+    commands.run(main)

@@ -10,7 +10,7 @@ of the gradient that each of them has. What to expect: differences between the k
 partners are smaller than those between seeds.
 """
 
-from recipes.shared import devices
+from recipes.shared import commands, devices
 from recipes.shared.experiment import run_experiment, setting_of
 from recipes.shared.methods import IMAGE_METHODS, add_options, summaries
 from recipes.shared.options import integer_from, option_parser, parse
@@ -110,4 +110,4 @@ def report_and_draw(records, options):
 
 
 if __name__ == "__main__":
-    main()
+    commands.run(main)

@@ -20,6 +20,7 @@ import sys
 
 from recipes.parts import regression_runs
 from recipes.parts.regression_runs import METHODS
+from recipes.shared import commands
 from recipes.shared.methods import summaries
 from recipes.shared.options import (
     integer_from,
@@ -146,4 +147,4 @@ def report(records, options):
 
 
 if __name__ == "__main__":
-    main()
+    commands.run(main)

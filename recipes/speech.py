@@ -12,7 +12,7 @@ narrow LeNet on 1229 clips: the table in recipes/README.md.
 import dataclasses
 import functools
 
-from recipes.shared import devices
+from recipes.shared import commands, devices
 from recipes.shared.experiment import run_experiment, setting_of
 from recipes.shared.methods import IMAGE_METHODS, add_options, summaries
 from recipes.shared.options import add_tfds_option, integer_from, option_parser, parse
@@ -176,4 +176,4 @@ def report_and_draw(records, options):
 
 
 if __name__ == "__main__":
-    main()
+    commands.run(main)

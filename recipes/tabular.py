@@ -9,7 +9,7 @@ What to expect: differences are small, and where a method gains, so does plain t
 that goes on for longer.
 """
 
-from recipes.shared import devices
+from recipes.shared import commands, devices
 from recipes.shared.experiment import run_experiment
 from recipes.shared.methods import METHODS, add_options, summaries
 from recipes.shared.options import add_tfds_option, one_of, option_parser, parse
@@ -124,4 +124,4 @@ def report_and_draw(records, options):
 
 
 if __name__ == "__main__":
-    main()
+    commands.run(main)

@@ -17,6 +17,7 @@ import time
 
 from tqdm import tqdm
 
+from recipes.shared import commands
 from recipes.shared.options import integer_from, number_from, option_parser
 from recipes.shared.results import write_whole
 from recipes.shared.runner import select_backend
@@ -218,4 +219,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    main()
+    commands.run(main)

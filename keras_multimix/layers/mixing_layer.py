@@ -15,9 +15,10 @@ from keras_multimix.keras_fixes.skip_call import can_skip_keras_call
 from keras_multimix.layers import random_state, shapes
 from keras_multimix.layers.mixture import Mixture
 from keras_multimix.layers.transformations import check_transformation
+from keras_multimix.shown import ShowsArguments
 
 
-class MixingLayer(keras.layers.Layer):
+class MixingLayer(ShowsArguments, keras.layers.Layer):
     """Base class of the layers that mix each row of a batch with a partner.
 
     A subclass sets what `PairMixingLayer` takes, and says how to draw and mix.
@@ -99,8 +100,7 @@ class MixingLayer(keras.layers.Layer):
     ):
         """Mixes row i of one batch with row i of another.
 
-        For pairs that are drawn elsewhere: two shuffled datasets zipped, or
-        neighbours found over a whole training set.
+        For pairs drawn elsewhere: two zipped datasets, neighbours in a training set.
 
         Args:
             data: A batch: `(x, y)`, `(x, y, sample_weight)`, a dict, or `x` alone.

@@ -43,6 +43,14 @@ class RegMixup(MixUp):
     ((8, 8), True)
     """
 
-    def __init__(self, alpha: float = 10.0, num_interpolations: int = 2, **kwargs):
-        kwargs.setdefault("keep_originals", True)
-        super().__init__(alpha, num_interpolations, **kwargs)
+    def __init__(
+        self,
+        alpha: float = 10.0,
+        num_interpolations: int = 2,
+        *,
+        keep_originals: bool = True,
+        **kwargs,
+    ):
+        super().__init__(
+            alpha, num_interpolations, keep_originals=keep_originals, **kwargs
+        )

@@ -11,11 +11,12 @@ import pytest
 import scipy.io.wavfile
 
 from recipes.datasets import speech
+from tests import releasable
 
 FOLDER = pathlib.Path(__file__).parents[2] / "recipes" / "notebooks"
 NAMES = ("cifar", "gan", "quickstart", "speech", "tabular")
 COLAB = "https://colab.research.google.com"
-REPOSITORY = "keras-multimix/keras_multimix"
+REPOSITORY = releasable.urls()["Homepage"].removeprefix("https://github.com/")
 # Lines for IPython: `%cd …`, `!git …`.
 MAGIC = re.compile(r"^(\s*)[%!].*$", re.MULTILINE)
 

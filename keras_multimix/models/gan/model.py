@@ -25,6 +25,7 @@ from keras_multimix.models.gan.optimizer import (
 )
 from keras_multimix.models.nested_config import rebuilt
 from keras_multimix.models.stateless_call import stateless_call
+from keras_multimix.shown import ShowsArguments
 
 GENERATOR_LOSSES = ("non_saturating", "min_max")
 LOSSES = ("discriminator_loss", "generator_loss")
@@ -32,7 +33,7 @@ _ANEW = "make a `MixupGAN` of the same two networks with that value"
 
 
 @keras.saving.register_keras_serializable(package="keras_multimix")
-class MixupGAN(ResumableModel):
+class MixupGAN(ShowsArguments, ResumableModel):
     """Trains a generator against a discriminator that tells how real a mixture is.
 
     The discriminator sees `λ·x + (1 − λ)·g(z)`, a mixture of a real row x and a

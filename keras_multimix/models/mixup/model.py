@@ -17,6 +17,7 @@ from keras_multimix.models.mixup import (
     hidden_mixing,
     microbatches,
     pair_loss,
+    summary,
     torch_ddp,
     train_functions,
     weighted_metrics,
@@ -27,7 +28,7 @@ from keras_multimix.models.stateless_call import stateless_call
 
 
 @keras.saving.register_keras_serializable(package="keras_multimix")
-class MixupModel(ResumableModel):
+class MixupModel(summary.Summary, ResumableModel):
     """Trains any Keras model on mixed batches, with its own labels and loss.
 
     Each training step mixes the batch and takes as the loss of a mixed row
@@ -233,8 +234,7 @@ class MixupModel(ResumableModel):
                     return train_on(0)
                 microbatches.run(self._num_microbatches, train_on)
                 return self.get_metrics_result()
-        # On JAX a step is a pure function: the count of the mixer's calls comes with
-        # its state and leaves with the next one.
+        # On JAX a step is pure: the count of the mixer's calls is part of its state.
         state, ((kind, data),) = args[0], args[1].items()
         microbatch, updated = stateless_call(
             lambda: self._mixed_microbatches(kind, data),
