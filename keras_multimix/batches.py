@@ -20,23 +20,14 @@ _BOX_KEYS = ("bounding_boxes", "bounding_box", "boxes")
 
 _KINDS = {"int": (8, 16, 32, 64), "uint": (8, 16, 32, 64), "float": (16, 32, 64)}
 _NUMBERS = ["bool", *(f"{kind}{n}" for kind, sizes in _KINDS.items() for n in sizes)]
+# The dtypes that are common here, and their names.
+_NAMES: dict[Any, str] = {np.dtype(name): name for name in _NUMBERS}
+if keras.backend.backend() == "torch":
+    import torch
 
-
-def _names():
-    """A dict of the dtypes that are common here, and their names."""
-    names = {np.dtype(name): name for name in _NUMBERS}
-    if keras.backend.backend() == "torch":
-        import torch
-
-        names |= {
-            getattr(torch, name): name
-            for name in (*_NUMBERS, "bfloat16")
-            if hasattr(torch, name)
-        }
-    return names
-
-
-_NAMES = _names()
+    _NAMES |= {
+        getattr(torch, n): n for n in (*_NUMBERS, "bfloat16") if hasattr(torch, n)
+    }
 
 FORMS = "(x, y), (x, y, sample_weight), or a dict such as {'images': …, 'labels': …}"
 
