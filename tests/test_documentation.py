@@ -62,8 +62,11 @@ def test_readme_commands_are_targets_of_the_makefile():
 def recipe_commands():
     """(package, module, rest of the line) of every command that is written down."""
     paths = [README, ROOT / "recipes/README.md", *(ROOT / "recipes").glob("*.py")]
-    text = "".join(path.read_text() for path in sorted(paths))
-    found = re.findall(r"python -m (recipes|benchmarks)(?:\.(\w+)| )([^`#)\n]*)", text)
+    text = "".join(path.read_text() for path in sorted(paths)).replace("\\\n", " ")
+    # A parser's name for its module is no command.
+    found = re.findall(
+        r'(?<!prog=")python -m (recipes|benchmarks)(?:\.(\w+)| )([^`#)\n]*)', text
+    )
     return sorted(
         {
             (package, name or "__main__", rest.strip(" .,;:\"'"))
