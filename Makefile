@@ -34,6 +34,10 @@ OTHER_READY := $(OTHER)/.ready
 OLDEST := .venv-oldest
 OLDEST_READY := $(OLDEST)/.ready
 INSTALLED := .venv-wheel
+# The site's tools have an environment of their own: nobody who uses or develops the
+# package needs them.
+DOCS := .venv-docs
+DOCS_READY := $(DOCS)/.ready
 
 # What the package and its tools may come under, each name at least one of the first and
 # none of the second: nothing that binds whoever uses them.
@@ -43,7 +47,7 @@ LICENCES_REFUSED := GPL;General Public License;SSPL;Commons Clause;Proprietary
 LICENCE_UNNAMED := namex
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-oldest test-python package release-check lint format clean
+.PHONY: help setup demo test test-all test-oldest test-python package release-check docs lint format clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | \
@@ -95,6 +99,12 @@ package: $(ALL_READY) ## build, install the wheel elsewhere and use it, audit li
 release-check: ## whether this tree can be published as TAG=v0.1.0
 	$(PYTHON) tests/releasable.py '$(TAG)'
 
+# `-n`: names that lead nowhere are warnings, and warnings are errors.
+docs: $(DOCS_READY) ## build the site into build/docs and check its links
+	KERAS_BACKEND=jax $(DOCS)/bin/python -m sphinx -W --keep-going -n -q \
+		-b html docs build/docs
+	@echo "Open build/docs/index.html"
+
 lint: $(ALL_READY) ## ruff, lint and format, and the types of the package
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -105,7 +115,7 @@ format: $(ALL_READY) ## let ruff repair what it can
 	$(BIN)/ruff format .
 
 clean: ## delete .venv and everything that was built
-	rm -rf $(VENV) $(OLDEST) .venv-*-* $(INSTALLED) build dist runs .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf $(VENV) $(OLDEST) .venv-*-* $(INSTALLED) $(DOCS) build dist runs .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # One process per backend, one after the other: Keras reads its backend at import.
@@ -152,6 +162,13 @@ $(OTHER_READY): pyproject.toml constraints.txt
 		-c constraints.txt -e '.[recipes,test]' $(filter-out tensorflow,$(BACKEND)) \
 		'tensorflow-cpu; sys_platform != "darwin"' \
 		'tensorflow; sys_platform == "darwin"'
+	@touch $@
+
+$(DOCS_READY): pyproject.toml constraints.txt
+	rm -rf $(DOCS)
+	$(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check \
+		-c constraints.txt -e '.[jax,docs]'
 	@touch $@
 
 $(OLDEST_READY): pyproject.toml constraints-oldest.txt

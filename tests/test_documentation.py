@@ -1,4 +1,4 @@
-"""Every example in the README and the docstrings runs, and none is left out."""
+"""Every example in the README, the site and the docstrings runs, none is left out."""
 
 import ast
 import doctest
@@ -13,6 +13,7 @@ import keras
 import pytest
 
 import keras_multimix
+from keras_multimix import evaluation, losses, metrics, pairing
 
 ROOT = pathlib.Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -51,8 +52,39 @@ def test_readme_examples_run_one_after_another(tmp_path, monkeypatch):
     assert mixed_x.shape == (16, 8) and mixed_y.shape == (16, 3)
 
 
-def test_readme_commands_are_targets_of_the_makefile():
-    commands = re.findall(r"^make ([\w-]+)", README.read_text(), re.MULTILINE)
+PAGES = sorted((ROOT / "docs").rglob("*.md"))
+PAGES_WITH_CODE = [page for page in PAGES if "```python" in page.read_text()]
+
+
+@pytest.mark.spread
+@pytest.mark.parametrize(
+    "page", PAGES_WITH_CODE, ids=lambda page: page.relative_to(ROOT).as_posix()
+)
+def test_examples_of_the_site_run_page_by_page(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    scope = {}
+    for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL):
+        exec(compile(block, str(page), "exec"), scope)
+
+
+def test_every_public_name_has_its_reference_on_the_site():
+    pages = (ROOT / "docs/api").glob("*.md")
+    text = "".join(page.read_text() for page in pages)
+    shown = set(re.findall(r"auto(?:class|function):: ([\w.]+)", text))
+    public = {f"keras_multimix.{name}" for name in keras_multimix.__all__}
+    for module in (evaluation, losses, metrics, pairing):
+        names = getattr(module, "__all__", None) or [
+            name
+            for name, value in vars(module).items()
+            if getattr(value, "__module__", "") == module.__name__ and name[0].isupper()
+        ]
+        public |= {f"{module.__name__}.{name}" for name in names}
+    assert shown == public
+
+
+def test_commands_of_make_are_targets_of_the_makefile():
+    text = "".join(page.read_text() for page in [README, *PAGES])
+    commands = re.findall(r"^make ([\w-]+)", text, re.MULTILINE)
     makefile = (ROOT / "Makefile").read_text()
     assert commands
     for command in commands:
@@ -62,6 +94,7 @@ def test_readme_commands_are_targets_of_the_makefile():
 def recipe_commands():
     """(package, module, rest of the line) of every command that is written down."""
     paths = [README, ROOT / "recipes/README.md", *(ROOT / "recipes").glob("*.py")]
+    paths += PAGES
     text = "".join(path.read_text() for path in sorted(paths)).replace("\\\n", " ")
     # A parser's name for its module is no command.
     found = re.findall(

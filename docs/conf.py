@@ -1,0 +1,103 @@
+"""How Sphinx builds the site: `make docs`."""
+
+import pathlib
+import re
+import tomllib
+
+import keras_multimix
+
+ROOT = pathlib.Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+project = "keras_multimix"
+author = "the authors of keras_multimix"
+copyright = author
+release = version = keras_multimix.__version__
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx_copybutton",
+]
+html_theme = "furo"
+html_title = f"keras_multimix {release}"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+
+myst_enable_extensions = ["colon_fence"]
+myst_heading_anchors = 3  # links such as results.md#gans, as GitHub makes them
+
+# A name between single backticks in a docstring is code.
+default_role = "code"
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"  # the docstrings say it
+# Keras' own classes are named as bases; its documentation has no inventory.
+nitpick_ignore_regex = [("py:.*", r"(keras|collections|abc|object|dict|ValueError).*")]
+
+# Sections of docstrings that are ours.
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+napoleon_custom_sections = [("Call arguments", "params_style")]
+
+# Where the files are that are no pages of the site. Until the project has an address
+# their names stand without a link.
+ADDRESS = PROJECT.get("urls", {}).get("Repository", "").rstrip("/")
+
+
+def link_to_file(text, path):
+    """Returns the link to a file of the repository that is no page of the site."""
+    return f"[{text}]({ADDRESS}/blob/main/{path})" if ADDRESS else text
+
+
+# Files of the repository that pages include, and the pages.
+PAGES = {
+    "recipes/README.md": "/results.md",
+    "recipes/plan.md": "/plan.md",
+    "CHANGELOG.md": "/changelog.md",
+    "CONTRIBUTING.md": "/contributing.md",
+    "README.md": "/index.md",
+}
+
+
+def rewrite_links(app, relative_path, parent, content):
+    """Makes the links of a file that a page includes right for the site."""
+    source = (ROOT / "docs" / relative_path).resolve()
+    folder = source.parent.relative_to(ROOT)
+
+    def rewritten(match):
+        mark, text, target = match.groups()
+        if re.match(r"(https?:|#|mailto:)", target):
+            return match[0]
+        path, _, anchor = target.partition("#")
+        path = (ROOT / folder / path).resolve().relative_to(ROOT).as_posix()
+        if mark:
+            return f"![{text}](/../{path})"
+        if path in PAGES:
+            return f"[{text}]({PAGES[path]}{'#' + anchor if anchor else ''})"
+        return link_to_file(text, path)
+
+    content[0] = re.sub(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)", rewritten, content[0])
+
+
+def read_markdown(app, what, name, obj, options, lines):
+    """Reads fences of Markdown as blocks of code, and what is returned as prose."""
+    inside = False
+    for number, line in enumerate(lines):
+        if line.strip().startswith("```"):
+            inside = not inside
+            lines[number] = ".. code-block:: python\n" if inside else ""
+        elif inside:
+            lines[number] = "    " + line
+        elif number and lines[number - 1].strip() == "Returns:":
+            # Napoleon takes what stands before a colon for a type: let it be nothing.
+            indent = len(line) - len(line.lstrip())
+            lines[number] = line[:indent] + ": " + line[indent:]
+    lines[:] = "\n".join(lines).split("\n")
+
+
+def setup(app):
+    """Connects what the pages need to Sphinx' events."""
+    app.connect("include-read", rewrite_links)
+    # Before napoleon, which listens with the usual priority, 500.
+    app.connect("autodoc-process-docstring", read_markdown, priority=400)
