@@ -1,5 +1,6 @@
 """How Sphinx builds the site: `make docs`."""
 
+import inspect
 import pathlib
 import re
 import tomllib
@@ -20,6 +21,8 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
 ]
+# Contributing has its page as soon as the repository has its file.
+exclude_patterns = [] if (ROOT / "CONTRIBUTING.md").exists() else ["contributing.md"]
 html_theme = "furo"
 html_title = f"keras_multimix {release}"
 html_static_path = ["_static"]
@@ -42,7 +45,7 @@ napoleon_custom_sections = [("Call arguments", "params_style")]
 
 # Where the files are that are no pages of the site. Until the project has an address
 # their names stand without a link.
-ADDRESS = PROJECT.get("urls", {}).get("Repository", "").rstrip("/")
+ADDRESS = PROJECT.get("urls", {}).get("Repository", "").removesuffix(".git")
 
 
 def link_to_file(text, path):
@@ -96,8 +99,19 @@ def read_markdown(app, what, name, obj, options, lines):
     lines[:] = "\n".join(lines).split("\n")
 
 
+def show_arguments(app, what, name, obj, options, signature, returned):
+    """Gives a class the signature of its `__init__`: Keras hides it in `__new__`."""
+    if what != "class":
+        return None
+    arguments = inspect.signature(obj.__init__).parameters.values()
+    own = list(arguments)[1:]
+    own = [argument.replace(annotation=argument.empty) for argument in own]
+    return str(inspect.Signature(own)), returned
+
+
 def setup(app):
     """Connects what the pages need to Sphinx' events."""
     app.connect("include-read", rewrite_links)
+    app.connect("autodoc-process-signature", show_arguments)
     # Before napoleon, which listens with the usual priority, 500.
     app.connect("autodoc-process-docstring", read_markdown, priority=400)
