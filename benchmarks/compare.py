@@ -2,7 +2,7 @@
 
     python -m benchmarks.compare
 
-Reads what `python -m benchmarks` has written, by default for the README.
+Reads what `python -m benchmarks` has written, by default for `docs/benchmarks.md`.
 """
 
 import argparse

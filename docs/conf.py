@@ -22,7 +22,8 @@ extensions = [
     "sphinx_copybutton",
 ]
 # Contributing has its page as soon as the repository has its file.
-exclude_patterns = [] if (ROOT / "CONTRIBUTING.md").exists() else ["contributing.md"]
+HAS_CONTRIBUTING = (ROOT / "CONTRIBUTING.md").exists()
+exclude_patterns = [] if HAS_CONTRIBUTING else ["contributing.md"]
 html_theme = "furo"
 html_title = f"keras_multimix {release}"
 html_static_path = ["_static"]
@@ -83,6 +84,12 @@ def rewrite_links(app, relative_path, parent, content):
     content[0] = re.sub(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)", rewritten, content[0])
 
 
+def leave_out_missing(app, page, source):
+    """Takes the page that is excluded out of the table of contents."""
+    if page == "index" and not HAS_CONTRIBUTING:
+        source[0] = source[0].replace("\ncontributing\n", "\n")
+
+
 def read_markdown(app, what, name, obj, options, lines):
     """Reads fences of Markdown as blocks of code, and what is returned as prose."""
     inside = False
@@ -111,6 +118,7 @@ def show_arguments(app, what, name, obj, options, signature, returned):
 
 def setup(app):
     """Connects what the pages need to Sphinx' events."""
+    app.connect("source-read", leave_out_missing)
     app.connect("include-read", rewrite_links)
     app.connect("autodoc-process-signature", show_arguments)
     # Before napoleon, which listens with the usual priority, 500.

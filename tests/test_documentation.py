@@ -52,6 +52,18 @@ def test_readme_examples_run_one_after_another(tmp_path, monkeypatch):
     assert mixed_x.shape == (16, 8) and mixed_y.shape == (16, 3)
 
 
+def test_links_of_the_readme_lead_to_files_and_headings():
+    links = re.findall(r"\]\(([^):]+)\)", README.read_text())
+    assert len(links) >= 10
+    for link in links:
+        path, _, heading = link.partition("#")
+        assert (ROOT / path).exists(), link
+        if heading:
+            titles = re.findall(r"^#+ (.*)$", (ROOT / path).read_text(), re.MULTILINE)
+            anchors = [re.sub(r"[^\w -]", "", t).lower() for t in titles]
+            assert heading in [anchor.replace(" ", "-") for anchor in anchors], link
+
+
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
 PAGES_WITH_CODE = [page for page in PAGES if "```python" in page.read_text()]
 

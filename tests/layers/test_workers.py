@@ -173,7 +173,7 @@ def test_threads_without_a_step_draw_nothing_twice():
 
 
 def _worker_stream():
-    """An iterable dataset whose workers count for themselves, as the README says."""
+    """An iterable dataset whose workers count for themselves, as the guide says."""
     import torch
 
     class Stream(torch.utils.data.IterableDataset):
