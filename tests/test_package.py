@@ -117,7 +117,8 @@ def test_workflows_call_targets_of_the_makefile(path):
 
 def test_the_workflow_makes_what_the_whole_check_makes():
     check = made(read(".ci/run"))
-    assert check == {"test", "package"}
+    assert check == {"test", "package", "docs"}
+    assert "- run: make docs" in read(".github/workflows/docs.yml")
     jobs = parsed(".github/workflows/tests.yml")["jobs"]
     assert jobs["tests"]["strategy"]["matrix"]["backend"] == [
         "tensorflow",
