@@ -31,7 +31,6 @@ CALLS = {
     "min": lambda f, t: f(t(FLOATS), axis=1),
     "minimum": lambda f, t: f(t(FLOATS), 1.0),
     "mod": lambda f, t: f(t(np.array([-3, 5], "int32")), 4),
-    "one_hot": lambda f, t: f(t(np.array([2, 0], "int32")), 3),
     "power": lambda f, t: f(t(FLOATS), 0.5),
     "repeat": lambda f, t: f(t(FLOATS), 2, axis=0),
     "reshape": lambda f, t: f(t(FLOATS), (3, -1)),
