@@ -6,7 +6,7 @@
 
 Waveforms become normalised log-spectrograms of 160 × 101; mixing starts after five
 epochs without it, all as in the mixup paper. What to expect of the preset `quick`, a
-narrow LeNet on 1229 clips: the table in recipes/README.md.
+narrow LeNet on some 1000 clips: the table in recipes/README.md.
 """
 
 import dataclasses

@@ -3,7 +3,7 @@
     python -m recipes.variance --datasets digits cifar10 --networks small_conv mlp
     python -m recipes.variance --datasets diabetes abalone            # regressions
 
-The first takes about 40 minutes on two busy CPU cores, the second 5.
+The first takes about 10 minutes on one CPU core, the second 3.
 
 A net is trained with mixup for a while; then the variance of the gradient at its
 weights is measured, over draws of batches, partners and coefficients. What to expect:
