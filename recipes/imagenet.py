@@ -75,7 +75,11 @@ def parse_options(arguments=None):
     )
     precision.add_option(parser)
     add_options(
-        parser, batch_size=1024, learning_rate=0.4, optimizer="SGD, the highest"
+        parser,
+        batch_size=1024,
+        learning_rate=0.4,
+        optimizer="SGD, the highest",
+        validation_size=None,
     )
     devices.add_options(parser)
     return parse(parser, arguments, PRESETS)

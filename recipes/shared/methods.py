@@ -113,14 +113,18 @@ def add_options(
     optimizer="Adam",
     validation_size=0,
 ):
-    """Adds the options that the methods read; presets may give other defaults."""
+    """Adds the options that the methods read; presets may give other defaults.
+
+    With `validation_size=None` there are no rows to hold out, as in a stream.
+    """
     add, number = parser.add_argument, number_from
-    add(
-        "--validation-size",
-        type=rows_or_share,
-        default=validation_size,
-        help="training rows held out, or below 1 their share, for a temperature",
-    )
+    if validation_size is not None:
+        add(
+            "--validation-size",
+            type=rows_or_share,
+            default=validation_size,
+            help="training rows held out, or below 1 their share, for a temperature",
+        )
     add("--batch-size", type=integer_from(2), default=batch_size, help="rows in a step")
     add("--alpha", type=number(0), default=alpha, help="λ ~ Beta(α, α)")
     add(

@@ -47,6 +47,12 @@ def rates(options, epochs, at_epochs, steps_per_epoch=10):
     return [float(keras.ops.convert_to_numpy(schedule(step))) for step in steps]
 
 
+def test_a_stream_holds_no_rows_out(capsys):
+    with pytest.raises(SystemExit):
+        imagenet.parse_options(["--validation-size", "100"])
+    assert "--validation-size" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("epochs, falls", [(90, (30, 60, 80)), (200, (60, 120, 180))])
 def test_the_papers_learning_rate(epochs, falls):
     options = imagenet.parse_options(["--preset", "paper", "--epochs", str(epochs)])
