@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from recipes.shared import commands
 from recipes.shared.options import integer_from, number_from, option_parser
-from recipes.shared.results import write_whole
+from recipes.shared.results import write_table, write_whole
 from recipes.shared.runner import select_backend
 
 DESCRIPTION = """\
@@ -208,7 +208,7 @@ def main(arguments=None):
             own = measure(*case, options, progress)
             records += own
             write_whole(files[0], json.dumps(records, indent=1) + "\n")
-            write_whole(files[1], variance_report.as_csv(records))
+            write_table(files[1], variance_report.rows_of(records))
             name = "variance_{}_{}_{:g}.png".format(*case)
             files.append(options.output / name)
             variance_report.save_figure(files[-1], own)

@@ -1,8 +1,5 @@
 """What `recipes.variance` prints and draws, all of it read from its records."""
 
-import csv
-import io
-
 import numpy as np
 from rich.console import Console
 from rich.table import Table
@@ -13,18 +10,13 @@ from keras_multimix.evaluation import plot_variance
 PAIRING = "pairing: "
 
 
-def as_csv(records):
-    """The records as a table: a line for each, its metrics rounded to six digits."""
-    rows = [
+def rows_of(records):
+    """The records as rows of a table, their metrics rounded to six digits."""
+    return [
         {key: value for key, value in record.items() if key != "metrics"}
         | {name: f"{value:.6g}" for name, value in record["metrics"].items()}
         for record in records
     ]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
 
 
 def cases_of(records):

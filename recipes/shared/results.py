@@ -113,12 +113,7 @@ class Results:
             {**{key: r[key] for key in _KEYS if key != "metrics"}, **r["metrics"]}
             for r in self.records
         ]
-        columns = list(dict.fromkeys(name for row in rows for name in row))
-        table = self.path.with_suffix(".csv")
-        with written_whole(table) as path, path.open("w", newline="") as file:
-            writer = csv.DictWriter(file, columns)
-            writer.writeheader()
-            writer.writerows(rows)
+        write_table(self.path.with_suffix(".csv"), rows)
         # Last, because a run counts from here on: a process that is killed before has
         # a run in the table that will be run again, never one that is missing there.
         write_whole(self.path, json.dumps(without_nan(self.records), indent=1) + "\n")
@@ -185,6 +180,15 @@ def write_whole(path, text):
     """Writes a text file, whole or not at all."""
     with written_whole(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def write_table(path, rows):
+    """Writes a list of dicts as CSV, a line for each, whole or not at all."""
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    with written_whole(path) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def without_nan(value):
