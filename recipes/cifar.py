@@ -99,8 +99,6 @@ def parse_options(arguments=None):
 
 def build_network(split, options, dropout=0.0):
     """A network for images in [0, 1]; the outputs are logits."""
-    import keras
-
     from recipes.datasets import cifar
     from recipes.networks import densenet, preact_resnet, resnet9, wide_resnet
 
@@ -117,11 +115,7 @@ def build_network(split, options, dropout=0.0):
         net = wide_resnet.build(split.input_shape, split.num_classes, dropout=dropout)
     else:
         net = densenet.build(split.input_shape, split.num_classes)
-    inputs = keras.Input(split.input_shape)
-    normalized = keras.layers.Normalization(mean=cifar.MEAN, variance=cifar.VARIANCE)
-    # With mixed precision the logits are float32 again.
-    as_float32 = keras.layers.Activation("linear", dtype="float32")
-    return keras.Model(inputs, as_float32(net(normalized(inputs))))
+    return image_runs.of_pixels(net, split.input_shape, cifar.MEAN, cifar.VARIANCE)
 
 
 @functools.lru_cache(maxsize=1)

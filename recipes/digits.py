@@ -12,6 +12,7 @@ its calibration error is higher than plain training's, until the logits are divi
 a temperature that is found on 100 more images.
 """
 
+from recipes.parts import small_conv_runs
 from recipes.shared import commands, devices
 from recipes.shared.experiment import run_experiment
 from recipes.shared.methods import IMAGE_METHODS, add_options, summaries
@@ -68,24 +69,7 @@ def load_split(run, options):
 
 def train(run, options, on_epoch_end):
     """One run; returns its record."""
-    import keras
-
-    from recipes.networks import small_conv
-    from recipes.shared.optimizers import adam_cosine
-    from recipes.shared.training import train_classifier
-
-    split = load_split(run, options)
-    keras.utils.set_random_seed(run.seed)
-    with devices.scope():
-        return train_classifier(
-            small_conv.build(split.input_shape, split.num_classes),
-            split,
-            IMAGE_METHODS[run.method],
-            options,
-            run,
-            on_epoch_end,
-            optimizer=adam_cosine(options.learning_rate),
-        )
+    return small_conv_runs.train(load_split(run, options), run, options, on_epoch_end)
 
 
 def main(arguments=None):

@@ -87,8 +87,6 @@ def parse_options(arguments=None):
 
 def build_network(split, options, dropout=0.0):
     """A network for images in [0, 1]; the outputs are logits."""
-    import keras
-
     from recipes.datasets import fashion
     from recipes.networks import keras_example, mlp, small_resnet
 
@@ -99,13 +97,7 @@ def build_network(split, options, dropout=0.0):
         net = mlp.build(shape, num_classes, options.width, dropout)
     else:
         net = small_resnet.build(shape, num_classes, options.width, dropout)
-    inputs = keras.Input(shape)
-    normalized = keras.layers.Normalization(
-        mean=fashion.MEAN, variance=fashion.VARIANCE
-    )
-    # With mixed precision the logits are float32 again.
-    as_float32 = keras.layers.Activation("linear", dtype="float32")
-    return keras.Model(inputs, as_float32(net(normalized(inputs))))
+    return image_runs.of_pixels(net, shape, fashion.MEAN, fashion.VARIANCE)
 
 
 @functools.lru_cache(maxsize=1)

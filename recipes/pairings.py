@@ -10,6 +10,7 @@ of the gradient that each of them has. What to expect: differences between the k
 partners are smaller than those between seeds.
 """
 
+from recipes.parts import small_conv_runs
 from recipes.shared import commands, devices
 from recipes.shared.experiment import run_experiment, setting_of
 from recipes.shared.methods import IMAGE_METHODS, add_options, summaries
@@ -73,24 +74,7 @@ def load_split(run, options):
 
 def train(run, options, on_epoch_end):
     """One run; returns its record."""
-    import keras
-
-    from recipes.networks import small_conv
-    from recipes.shared.optimizers import adam_cosine
-    from recipes.shared.training import train_classifier
-
-    split = load_split(run, options)
-    keras.utils.set_random_seed(run.seed)
-    with devices.scope():
-        return train_classifier(
-            small_conv.build(split.input_shape, split.num_classes),
-            split,
-            IMAGE_METHODS[run.method],
-            options,
-            run,
-            on_epoch_end,
-            optimizer=adam_cosine(options.learning_rate),
-        )
+    return small_conv_runs.train(load_split(run, options), run, options, on_epoch_end)
 
 
 def main(arguments=None):

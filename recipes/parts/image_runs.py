@@ -58,6 +58,24 @@ def learned(split, labels):
     return dataclasses.replace(split, train_labels=labels)
 
 
+def of_pixels(network, input_shape, mean, variance):
+    """Lets a network of normalised images take pixels in [0, 1].
+
+    Args:
+        network: a `keras.Model` that gives logits.
+        input_shape: (height, width, channels).
+        mean: of the training pixels, one number for each channel.
+        variance: theirs.
+    """
+    import keras
+
+    inputs = keras.Input(input_shape)
+    normalized = keras.layers.Normalization(mean=mean, variance=variance)
+    # With mixed precision the logits are float32 again.
+    as_float32 = keras.layers.Activation("linear", dtype="float32")
+    return keras.Model(inputs, as_float32(network(normalized(inputs))))
+
+
 def build_optimizer(options):
     """A function (epochs, steps_per_epoch) -> SGD with the schedule of the options."""
     from recipes.shared.one_cycle import sgd_one_cycle
