@@ -147,11 +147,25 @@ def check_same(record, same, path):
             )
 
 
+def _number(text, name, path):
+    try:
+        return float(text)
+    except ValueError as error:
+        raise ValueError(
+            f"Expected in {path} runs of methods, with nothing but numbers measured. "
+            f"Received: {name}={text}. Pass the results of another recipe; this one "
+            "prints its own tables."
+        ) from error
+
+
 def read_measured(path):
     """Returns the records in a results.json, or what a results.csv holds of them.
 
     Args:
         path: a `Path`.
+
+    Raises:
+        ValueError: For a table that holds more than runs of methods.
     """
     if path.suffix != ".csv":
         return with_nan(json.loads(path.read_text(encoding="utf-8")))
@@ -162,7 +176,9 @@ def read_measured(path):
         {
             **{name: row[name] for name in names},
             "seed": int(row["seed"]),
-            "metrics": {k: float(row[k]) for k in row if k not in names and row[k]},
+            "metrics": {
+                k: _number(row[k], k, path) for k in row if k not in names and row[k]
+            },
         }
         for row in rows
     ]

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from recipes.shared.results import Results, settings_of
+from recipes.shared.results import Results, read_measured, settings_of
 
 MEASURED = {"metrics": {"test_error": 0.25, "nll": math.nan}, "curve": []}
 
@@ -76,3 +76,13 @@ def test_other_settings_are_not_mixed_with_these(tmp_path):
 def test_settings_leave_out_what_does_not_change_a_run():
     options = SimpleNamespace(output="here", seeds=3, methods=["a"], epochs=5, x=None)
     assert settings_of(options) == {"epochs": 5, "x": None}
+
+
+def test_a_table_of_another_kind_is_refused(tmp_path):
+    path = tmp_path / "results.csv"
+    path.write_text(
+        "recipe,dataset,method,seed,backend,epochs,network,total\n"
+        "variance,digits,shared,0,jax,10,mlp,0.5\n"
+    )
+    with pytest.raises(ValueError, match="Expected in .*Received: network=mlp. Pass"):
+        read_measured(path)
