@@ -3,6 +3,7 @@
 #
 #   benchmarks/on_gpu.sh setup benchmarks-jax benchmarks-torch train
 #   benchmarks/on_gpu.sh feeding      # after setup: does the step wait for data?
+#   benchmarks/on_gpu.sh evidence     # what recipes/plan.md plans, side by side
 #
 # Runs the stages named, one after another, each within its time, in the folder of this
 # project. A stage that fails or runs out of time keeps what it has written and does not
@@ -13,10 +14,12 @@
 #   OUTPUT    folder for what is measured                                 (runs/gpu)
 #   WORK      folder that later calls find again: packages, compiled code (/tmp/on_gpu)
 #   SECONDS_JAX, SECONDS_TORCH   time of a benchmark                      (150, 70)
-#   MINUTES   of training                                                 (7.5)
+#   MINUTES   of training, and of the evidence                            (7.5)
 #   EPOCHS    of a run; else as many as the benchmark says will fit
 #   SEEDS     of each method that they have to fit for                    (3)
 #   ARGUMENTS more options of the recipe
+#   TABLES    of the evidence, by name; else all of them
+#   JOBS      processes side by side that measure it                      (cores)
 #   PYTHON    the interpreter that has JAX and PyTorch                    (python3)
 #   SMALL     anything: everything tiny, to see that the stages run
 set -uo pipefail
@@ -89,15 +92,31 @@ train() {
         --seeds 20 --epochs "$epochs" "${small[@]}" ${ARGUMENTS:-}
 }
 
+evidence() {
+    local arguments=() folder=$KEPT/evidence
+    if [[ -n ${TABLES:-} ]]; then read -ra arguments <<<"--tables $TABLES"; fi
+    if [[ -n ${SMALL:-} ]]; then arguments+=(--tiny); fi
+    echo "== evidence for $MINUTES minutes"
+    # Half a minute more than its own limit, for what it stops and copies.
+    within "$(awk "BEGIN { print int(60 * $MINUTES + 30) }")" evidence.log \
+        "$PYTHON" -m recipes.evidence --backend jax --data-dir "$DATA" \
+        --output "$folder" --jobs "${JOBS:-$(nproc)}" --minutes "$MINUTES" \
+        --compilation-cache "$CACHE" "${arguments[@]}"
+    # Another call goes on from here; without the networks, which are large.
+    tar -czf "$OUTPUT/evidence.tar.gz" --exclude sources --exclude checkpoints \
+        -C "$KEPT" evidence
+}
+
 for stage in "$@"; do
     case $stage in
     setup) setup ;;
     benchmarks-jax) benchmarks_of jax "$SECONDS_JAX" ;;
     benchmarks-torch) benchmarks_of torch "$SECONDS_TORCH" ;;
     feeding) feeding ;;
+    evidence) evidence ;;
     train) train ;;
     *)
-        echo "Expected setup, benchmarks-jax, benchmarks-torch, feeding or train." \
+        echo "Expected setup, benchmarks-jax, benchmarks-torch, feeding, evidence or train." \
             "Received: $stage." >&2
         exit 2
         ;;

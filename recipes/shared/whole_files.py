@@ -51,7 +51,8 @@ def check_writable(folder):
     Raises:
         ValueError: Where it cannot be made, or a file cannot be written in it.
     """
-    probe = folder / "probe"
+    # Of its own: processes that share a folder may look at the same moment.
+    probe = folder / f"probe_{os.getpid()}"
     try:
         with written_whole(probe) as path:
             path.write_bytes(b"some room")
