@@ -19,7 +19,8 @@
 #   SEEDS     of each method that they have to fit for                    (3)
 #   ARGUMENTS more options of the recipe
 #   TABLES    of the evidence, by name; else all of them
-#   JOBS      processes side by side that measure it                      (cores)
+#   JOBS      processes side by side that measure it: they take turns
+#             on the GPU, and 16 of them hardly train faster than one     (3)
 #   PYTHON    the interpreter that has JAX and PyTorch                    (python3)
 #   SMALL     anything: everything tiny, to see that the stages run
 set -uo pipefail
@@ -100,7 +101,7 @@ evidence() {
     # Half a minute more than its own limit, for what it stops and copies.
     within "$(awk "BEGIN { print int(60 * $MINUTES + 30) }")" evidence.log \
         "$PYTHON" -m recipes.evidence --backend jax --data-dir "$DATA" \
-        --output "$folder" --jobs "${JOBS:-$(nproc)}" --minutes "$MINUTES" \
+        --output "$folder" --jobs "${JOBS:-3}" --minutes "$MINUTES" \
         --compilation-cache "$CACHE" "${arguments[@]}"
     # Another call goes on from here; without the networks, which are large.
     tar -czf "$OUTPUT/evidence.tar.gz" --exclude sources --exclude checkpoints \

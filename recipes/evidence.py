@@ -54,8 +54,9 @@ def commands_of(name, options):
         name: of a table; or of a choice and a value, such as "choice_alpha_0.2".
         options: what `parse_options` gave.
 
-    Returns:
-        A list of (recipe, list of arguments), without what choices add.
+    Yields:
+        Tuples of the recipe, a list of arguments without what choices add, and the
+        number of runs.
     """
     if name in TABLES:
         table = TABLES[name]
@@ -75,8 +76,10 @@ def commands_of(name, options):
     arguments += ["--output", str(options.output / name)]
     if options.compilation_cache and recipe in ("fashion", "cifar"):
         arguments += ["--compilation-cache", str(options.compilation_cache)]
-    for method in methods or module.parse_options(arguments).methods:
-        yield recipe, [*arguments, "--methods", method]
+    parsed = module.parse_options(arguments)
+    runs = parsed.seeds * (len(module.settings(parsed)) if recipe == "gan" else 1)
+    for method in methods or parsed.methods:
+        yield recipe, [*arguments, "--methods", method], runs
 
 
 def needed_choices(names):
@@ -105,15 +108,15 @@ def main(arguments=None):
     choices = {name: names for name, names in choices.items() if name not in made}
     tables = [name for name in options.tables if name in TABLES]
     jobs = [
-        Job(name, recipe, command, decides=choice)
+        Job(name, *command, decides=choice)
         for choice, names in choices.items()
         for name in names
-        for recipe, command in commands_of(name, options)
+        for command in commands_of(name, options)
     ]
     jobs += [
-        Job(name, recipe, command, needs=TABLES[name].choices)
+        Job(name, *command, needs=TABLES[name].choices)
         for name in tables
-        for recipe, command in commands_of(name, options)
+        for command in commands_of(name, options)
     ]
     if options.list:
         for job in jobs:

@@ -34,7 +34,8 @@ class Job:
     Attributes:
         name: of the table, or of a choice and its value.
         recipe: name of the recipe.
-        arguments: of the command, without what choices add.
+        arguments: of the command, without what choices add; the last one is the method.
+        runs: how many runs it has.
         needs: names of the choices that add an option.
         decides: name of the choice that it measures for; None for a table.
     """
@@ -42,8 +43,14 @@ class Job:
     name: str
     recipe: str
     arguments: list
+    runs: int
     needs: tuple = ()
     decides: str | None = None
+
+    @property
+    def method(self):
+        """The method, a recipe's last argument."""
+        return self.arguments[-1]
 
 
 class Pool:
@@ -60,6 +67,7 @@ class Pool:
 
     def __init__(self, jobs, choices, made, options, end):
         self.waiting, self.running, self.failed = list(jobs), {}, []
+        self.cut = []  # by the time limit
         self.choices, self.options, self.end = choices, options, end
         self.made = dict(made)
 
@@ -82,10 +90,10 @@ class Pool:
             print("Interrupted. The same command goes on from there.")
         finally:
             self._stop()
-        for name in dict.fromkeys(job.name for job in self.waiting):
+        for name in dict.fromkeys(job.name for job in [*self.cut, *self.waiting]):
             print(f"{name}: not finished")
         for job in self.failed:
-            print(f"{job.name} {job.arguments[-1]}: failed, see {self._log(job)}")
+            print(f"{job.name} {job.method}: failed, see {self._log(job)}")
         return self.made
 
     def _start(self, python):
@@ -116,13 +124,20 @@ class Pool:
     def _collect(self):
         for process in [p for p in self.running if p.poll() is not None]:
             job = self.running.pop(process)
-            print(
-                f"{time.strftime('%H:%M:%S')} {job.name} {job.arguments[-1]}: ", end=""
-            )
-            print("done" if not process.returncode else f"status {process.returncode}")
+            done = self._runs_of(job)
+            said = f"{done} of {job.runs} runs"
             if process.returncode:
                 self.failed.append(job)
+                said += f", status {process.returncode}"
+            elif done < job.runs:
+                self.cut.append(job)
+            print(f"{time.strftime('%H:%M:%S')} {job.name} {job.method}: {said}")
             self._copy(job)
+
+    def _runs_of(self, job):
+        path = self.options.output / job.name / "results.json"
+        records = read_measured(path) if path.exists() else []
+        return sum(record["method"] == job.method for record in records)
 
     def _copy(self, job):
         table = self.options.output / job.name / "results.csv"
@@ -131,7 +146,7 @@ class Pool:
             shutil.copy(table, self.options.measured / f"{job.name}.csv")
 
     def _decide(self):
-        unfinished = [*self.waiting, *self.running.values(), *self.failed]
+        unfinished = [*self.waiting, *self.running.values(), *self.cut, *self.failed]
         open_choices = {job.decides for job in unfinished}
         for name, records in self.choices.items():
             if name in self.made or name in open_choices:
@@ -161,7 +176,7 @@ class Pool:
             self.waiting.append(job)
 
     def _log(self, job):
-        return self.options.output / job.name / f"{job.arguments[-1]}.log"
+        return self.options.output / job.name / f"{job.method}.log"
 
 
 def made_before(folder):

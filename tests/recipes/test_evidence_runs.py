@@ -61,7 +61,7 @@ def test_every_comparison_has_its_table():
             ):
                 options = evidence.parse_options(["--tables", name])
                 jobs = list(evidence.commands_of(name, options))
-                assert method in [arguments[-1] for _, arguments in jobs], name
+                assert method in [arguments[-1] for _, arguments, _ in jobs], name
 
 
 def test_the_lowest_error_is_chosen_unless_a_cheaper_setting_is_as_good():
@@ -108,7 +108,7 @@ def stand_in(tmp_path):
 
 def job(folder, name, *arguments, method="m", **kwargs):
     command = ["--output", str(folder / name), *arguments, "--methods", method]
-    return Job(name, "toy", command, **kwargs)
+    return Job(name, "toy", command, 2, **kwargs)
 
 
 def test_tables_wait_for_their_choice(tmp_path, stand_in, capsys):
@@ -136,16 +136,20 @@ def test_tables_wait_for_their_choice(tmp_path, stand_in, capsys):
     assert pool.run(stand_in) == {"alpha": "1"}
 
 
-def test_nothing_is_chosen_from_what_failed(tmp_path, stand_in, capsys):
+@pytest.mark.parametrize("method", ["broken", "without_records"])
+def test_nothing_is_chosen_from_what_is_not_there(tmp_path, stand_in, capsys, method):
     options = evidence.parse_options(["--output", str(tmp_path)])
     jobs = [
         job(tmp_path, "choice_alpha_1", "--alpha", "1", decides="alpha"),
-        job(tmp_path, "choice_alpha_0.2", method="broken", decides="alpha"),
+        job(tmp_path, "choice_alpha_0.2", method=method, decides="alpha"),
         job(tmp_path, "table", needs=("alpha",)),
     ]
     records = ["choice_alpha_1", "choice_alpha_0.2"]
     assert Pool(jobs, {"alpha": records}, {}, options, None).run(stand_in) == {}
-    assert "table: not finished" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "choice_alpha_1 m: 2 of 2 runs" in printed
+    assert "choice_alpha_0.2 " + method + ": 0 of 2 runs" in printed
+    assert "table: not finished" in printed
 
 
 def test_time_ends_what_runs(tmp_path, capsys):
