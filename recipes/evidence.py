@@ -6,8 +6,9 @@
 
 Every method of a table is a process of its own. What the plan leaves to validation rows
 is measured first, decided by the plan's rule, and given to the tables that need it. The
-same command goes on after an interruption. Each table lies in OUTPUT/NAME; `--measured`
-copies its records to NAME.csv.
+same command goes on after an interruption. Each table lies in OUTPUT/NAME. With
+`--measured recipes/measured` the records of whole tables are kept there as NAME.csv,
+those of others in `unfinished`, from which the same option goes on, elsewhere too.
 """
 
 import argparse
@@ -39,7 +40,7 @@ def parse_options(arguments=None):
     add("--backend", type=one_of(BACKENDS), default="jax", metavar="BACKEND")
     add("--data-dir", type=Path, default=Path("data"), help="as for the recipes")
     add("--output", type=Path, default=Path("runs", "evidence"), help="for all files")
-    add("--measured", type=Path, help="folder to copy the records to")
+    add("--measured", type=Path, help="folder to keep records in")
     add("--jobs", type=integer_from(1), default=2, help="processes side by side")
     add("--minutes", type=number_from(0), help="stop after this time")
     add("--compilation-cache", type=Path, help="where JAX keeps compiled programs")
@@ -100,13 +101,17 @@ def needed_choices(names):
 
 def main(arguments=None):
     """The command; returns the choices that were made, a dict of name -> value."""
-    from recipes.parts.evidence_runs import Job, Pool, made_before
+    from recipes.parts.evidence_records import made_before, take_over
+    from recipes.parts.evidence_runs import Job, Pool
 
     options = parse_options(arguments)
     choices = needed_choices(options.tables)
+    tables = [name for name in options.tables if name in TABLES]
+    if not options.list:
+        names = [*tables, *(name for each in choices.values() for name in each)]
+        take_over(options.measured, options.output, names)
     made = made_before(options.output)
     choices = {name: names for name, names in choices.items() if name not in made}
-    tables = [name for name in options.tables if name in TABLES]
     jobs = [
         Job(name, *command, decides=choice)
         for choice, names in choices.items()

@@ -1,8 +1,6 @@
 """Processes side by side, some of which decide how others are called."""
 
-import json
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -10,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from recipes.parts.evidence_records import keep, write_choices
 from recipes.parts.evidence_tables import CHOICES
-from recipes.shared.results import read_measured, write_whole
+from recipes.shared.results import read_measured
 
-_MADE = "choices.json"
 _METRIC = "last_error"
 _GRACE = 20  # seconds between Ctrl-C's signal and the end
 # One thread each, and no process takes all of a GPU's memory for itself.
@@ -68,6 +66,7 @@ class Pool:
     def __init__(self, jobs, choices, made, options, end):
         self.waiting, self.running, self.failed = list(jobs), {}, []
         self.cut = []  # by the time limit
+        self.jobs = tuple(jobs)
         self.choices, self.options, self.end = choices, options, end
         self.made = dict(made)
 
@@ -132,18 +131,18 @@ class Pool:
             elif done < job.runs:
                 self.cut.append(job)
             print(f"{time.strftime('%H:%M:%S')} {job.name} {job.method}: {said}")
-            self._copy(job)
+            self._keep(job.name)
 
     def _runs_of(self, job):
         path = self.options.output / job.name / "results.json"
         records = read_measured(path) if path.exists() else []
         return sum(record["method"] == job.method for record in records)
 
-    def _copy(self, job):
-        table = self.options.output / job.name / "results.csv"
-        if self.options.measured and table.exists():
-            self.options.measured.mkdir(parents=True, exist_ok=True)
-            shutil.copy(table, self.options.measured / f"{job.name}.csv")
+    def _keep(self, name):
+        """Copies the records of a table to where they stay."""
+        own = [job for job in self.jobs if job.name == name]
+        whole = all(self._runs_of(job) >= job.runs for job in own)
+        keep(self.options.measured, self.options.output, name, whole)
 
     def _decide(self):
         unfinished = [*self.waiting, *self.running.values(), *self.cut, *self.failed]
@@ -159,8 +158,7 @@ class Pool:
                 for value, own in zip(values, errors, strict=True)
             }
             print(f"{CHOICES[name].option} {self.made[name]}, of {means}")
-            path = self.options.output / _MADE
-            write_whole(path, json.dumps(self.made, indent=1) + "\n")
+            write_choices(self.made, self.options.output, self.options.measured)
 
     def _stop(self):
         for process in self.running:
@@ -172,17 +170,11 @@ class Pool:
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
-            self._copy(job)
+            self._keep(job.name)
             self.waiting.append(job)
 
     def _log(self, job):
         return self.options.output / job.name / f"{job.method}.log"
-
-
-def made_before(folder):
-    """The choices in a folder that another call has made: name -> value."""
-    path = folder / _MADE
-    return json.loads(path.read_text("utf-8")) if path.exists() else {}
 
 
 def errors_of(folder):

@@ -8,7 +8,8 @@ import re
 import pytest
 
 from recipes import evidence, fashion
-from recipes.parts.evidence_runs import Job, Pool, best, made_before
+from recipes.parts.evidence_records import keep, made_before, take_over
+from recipes.parts.evidence_runs import Job, Pool, best
 from recipes.parts.evidence_tables import CHOICES, TABLES
 from recipes.parts.families import families
 from recipes.shared.whole_files import check_writable
@@ -128,6 +129,7 @@ def test_tables_wait_for_their_choice(tmp_path, stand_in, capsys):
     assert made_before(tmp_path) == {"alpha": "1"}
     said = (tmp_path / "measured" / "table.csv").read_text()
     assert said.endswith("--methods m --alpha 1")
+    assert made_before(tmp_path / "measured") == {"alpha": "1"}
     printed = capsys.readouterr().out
     assert "--alpha 1, of {'1': 0.0, '0.2': 0.8}" in printed
     assert "other broken: failed, see" in printed
@@ -150,6 +152,26 @@ def test_nothing_is_chosen_from_what_is_not_there(tmp_path, stand_in, capsys, me
     assert "choice_alpha_1 m: 2 of 2 runs" in printed
     assert "choice_alpha_0.2 " + method + ": 0 of 2 runs" in printed
     assert "table: not finished" in printed
+
+
+def test_a_table_goes_on_from_what_is_kept_of_it(tmp_path):
+    output, measured = tmp_path / "output", tmp_path / "measured"
+    folder = output / "table"
+    folder.mkdir(parents=True)
+    (folder / "results.json").write_text('[{"seed": 0}]')
+    (folder / "results.csv").write_text("seed\n0\n")
+    keep(measured, output, "table", whole=False)
+    assert not (measured / "table.csv").exists()
+    take_over(measured, tmp_path / "elsewhere", ["table", "other"])
+    copied = tmp_path / "elsewhere" / "table" / "results.json"
+    assert json.loads(copied.read_text()) == [{"seed": 0}]
+    # What is there already stays.
+    copied.write_text("[]")
+    take_over(measured, tmp_path / "elsewhere", ["table"])
+    assert copied.read_text() == "[]"
+    keep(measured, output, "table", whole=True)
+    assert (measured / "table.csv").read_text() == "seed\n0\n"
+    assert not list((measured / "unfinished").iterdir())
 
 
 def test_time_ends_what_runs(tmp_path, capsys):
