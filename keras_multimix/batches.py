@@ -46,6 +46,7 @@ class Batch:
         parts: The four parts in order.
         part_leaves: The arrays of each, a list of lists.
         input_leaves: The arrays of the inputs.
+        leaves: The arrays of all parts.
     """
 
     inputs: Any
@@ -60,11 +61,7 @@ class Batch:
         # Flattened once, however many ask for its arrays.
         self.part_leaves = [leaves_of(part) for part in self.parts]
         self.input_leaves = self.part_leaves[0]
-
-    @property
-    def leaves(self):
-        """All arrays of all parts."""
-        return [leaf for leaves in self.part_leaves for leaf in leaves]
+        self.leaves = [leaf for leaves in self.part_leaves for leaf in leaves]
 
 
 def leaves_of(structure):

@@ -79,7 +79,7 @@ def encode(leaf: Tensor, num_classes, ops: Ops, places=NO_PLACES, smoothing=0.0)
         the name of the dtype.
     """
     if not are_classes(leaf, num_classes, places):
-        scores, dtype = at_least_float32(leaf, ops)
+        scores, dtype = at_least_float32(leaf, dtype_of(leaf), ops)
         if num_classes is not None and smoothing:
             scores = scores * (1.0 - smoothing) + smoothing / num_classes
         return scores, dtype

@@ -46,9 +46,8 @@ def mixed_dtype(leaf: Tensor):
     return dtype if dtype in _AT_LEAST_FLOAT32 else "float32"
 
 
-def at_least_float32(leaf: Tensor, ops: Ops):
-    """Returns labels or weights in the dtype that they are mixed in, and its name."""
-    dtype = dtype_of(leaf)
+def at_least_float32(leaf: Tensor, dtype, ops: Ops):
+    """Returns labels of a dtype in the one that they are mixed in, and its name."""
     target = dtype if dtype in _AT_LEAST_FLOAT32 else "float32"
     if target == dtype and (ops is numpy_ops or not is_array(leaf)):
         return leaf, target

@@ -225,7 +225,7 @@ class PairMixingLayer(ChangingAlpha, MixingLayer):
     def _sample_transformation(self, batch: Batch, mixed, state: State, ops: Ops):
         """Returns a transformation: partners, coefficients and what else it needs."""
         leaf, device = batch.input_leaves[0], None
-        num_rows = leaf.shape[0]
+        num_rows, pairing = leaf.shape[0], self._resolved_pairing
         if num_rows is None:
             num_rows = ops.shape(leaf)[0]
         size = self._mixed_size(mixed, ops)
@@ -240,7 +240,6 @@ class PairMixingLayer(ChangingAlpha, MixingLayer):
             state = tracing.convert_to(state, ops)
             rows = ops.arange(num_rows, dtype="int32")
             drawn = self._draw_in_graph(state, rows, size, ops)
-        pairing = self._resolved_pairing
         if not pairing.reads_batch:
             return drawn
         (stream,) = pairing.positions(drawn[_WORDS], ops)
