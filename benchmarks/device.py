@@ -14,6 +14,7 @@ import argparse
 import json
 from pathlib import Path
 
+from recipes.shared import compile_cache
 from recipes.shared.options import integer_from, one_of
 from recipes.shared.results import write_whole
 from recipes.shared.runner import select_backend
@@ -47,10 +48,7 @@ def main(arguments=None):
     """The command; returns what it writes as JSON."""
     options = parse_options(arguments)
     select_backend(options.backend)
-    if options.compilation_cache and options.backend == "jax":
-        from recipes.shared import compile_cache
-
-        compile_cache.keep(options.compilation_cache)
+    compile_cache.keep(options)
     import keras
 
     from benchmarks.device_mixing import compiled, mixing

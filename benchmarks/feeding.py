@@ -4,9 +4,9 @@
     python -m benchmarks.feeding --backend jax --mixed-precision bfloat16 --width 64
 
 Made-up images of CIFAR's size go the ways that `recipes.cifar` feeds a network: cropped
-and flipped on the host, in the thread that trains or in others beside it, or on the
-device (`--on-device`). Where both together are as fast as the step alone, the device
-never waits for data.
+and flipped on the host, in the thread that trains or in others beside it (`--workers`),
+or on the device (`--on-device`). Where both together are as fast as the step alone, the
+device never waits for data.
 """
 
 import argparse
@@ -42,16 +42,17 @@ def parse_options(arguments=None):
 
 def feeders(images, labels, options):
     """A dict name -> a `PyDataset` of the same batches, fed in another way."""
+    from recipes.datasets.ahead import Ahead
     from recipes.datasets.batches import Augmented, ShuffledRows, crop_and_flip
     from recipes.datasets.device_batches import DeviceRows
 
-    def on_host(workers):
+    def on_host():
         rows = ShuffledRows(images, labels, options.batch_size)
-        return Augmented(rows, crop_and_flip, workers=workers)
+        return Augmented(rows, crop_and_flip)
 
     return {
-        "host": on_host(1),
-        f"host, {options.workers} workers": on_host(options.workers),
+        "host": on_host(),
+        f"host, {options.workers} workers": Ahead(on_host(), options.workers),
         "device": DeviceRows(images, labels, options.batch_size),
     }
 

@@ -8,6 +8,7 @@ the ResNet-50. The tests and `benchmarks.reliability` kill it at any time, and c
 what it measures in the end with a run that was left alone.
 """
 
+import hashlib
 import importlib
 import json
 import os
@@ -18,12 +19,16 @@ import time
 from recipes.shared.options import BACKENDS
 from recipes.shared.runner import select_backend
 
-# Of array data, and of streamed images.
+# Of array data, of streamed images, and of a GAN.
 COMMANDS = {
     "digits": "digits --epochs 40 --methods multimix --train-size 60".split(),
     "imagenet": (
         "imagenet --epochs 10 --methods multimix --image-size 32 --batch-size 3".split()
     ),
+    "gan": (
+        "gan --epochs 20 --methods mixup_gan --dataset ring --width 8 --batch-size 8 "
+        "--discriminator-steps 1"
+    ).split(),
 }
 
 
@@ -42,12 +47,19 @@ def program(kind, folder, backend):
 
 
 def left_alone(kind, folder, backend):
-    """What a run measures that nobody kills, in the end and on the way."""
+    """What a run measures that nobody kills, in the end and on the way.
+
+    And the checksums of the samples that it keeps.
+    """
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     subprocess.run(program(kind, folder, backend), check=True, **quiet)
     (record,) = json.loads((folder / "out" / "results.json").read_text())
     del record["metrics"]["seconds"]
-    return record
+    samples = {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.glob("out/samples/*.npz")
+    }
+    return {**record, "samples": samples}
 
 
 def killed(kind, folder, backend, count, rng):

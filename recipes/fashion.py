@@ -23,7 +23,7 @@ from recipes.parts.image_options import (
     check_image_options,
     fill_in_for_labels,
 )
-from recipes.shared import commands, devices
+from recipes.shared import commands, compile_cache, devices
 from recipes.shared.experiment import run_experiment
 from recipes.shared.methods import IMAGE_METHODS, Method, add_options, summaries
 from recipes.shared.options import option_parser, parse
@@ -169,7 +169,7 @@ def main(arguments=None):
     """The command; returns the records in results.json."""
     options = parse_options(arguments)
     devices.start(options)
-    image_runs.keep_compiled(options)
+    compile_cache.keep(options)
     return run_experiment(
         "fashion",
         options,

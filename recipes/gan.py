@@ -4,13 +4,14 @@
     python -m recipes.gan --preset paper             # the mixup paper's figure
     python -m recipes.gan --robustness               # learning rates and depths
     python -m recipes.gan --dataset fashion_mnist --data-dir DIR
+    python -m recipes.gan --checkpoint-every 10min   # the paper's preset does it itself
 
 An epoch is 100 iterations. recipes/README.md shows the results.
 """
 
 import argparse
 
-from recipes.shared import commands, devices
+from recipes.shared import checkpoint_times, commands, devices
 from recipes.shared.experiment import run_experiment
 from recipes.shared.methods import Method, summaries
 from recipes.shared.options import (
@@ -39,7 +40,7 @@ PRESETS = {
     ),
     "paper": (
         "mixup's: networks of 3 × 512, 20 000 iterations, one seed",
-        {"width": 512, "epochs": 200, "seeds": 1},
+        {"width": 512, "epochs": 200, "seeds": 1, "checkpoint_every": "10min"},
     ),
 }
 # The mixup paper's, and the last iteration.
@@ -89,6 +90,7 @@ def parse_options(arguments=None):
         action="store_true",
         help=f"repeat with learning rates {LEARNING_RATES} and depths {DEPTHS}",
     )
+    checkpoint_times.add_option(parser)
     devices.add_options(parser)
     return parse(parser, arguments, PRESETS)
 
@@ -121,43 +123,41 @@ def train(run, options, on_epoch_end):
 
     from keras_multimix import MixupGAN
     from recipes.parts import gan_samples
+    from recipes.parts.gan_curve import SampleCurve
+    from recipes.shared.resuming import Resuming
 
     name, changes = settings(options)[run.dataset]
-    options = argparse.Namespace(**{**vars(options), **changes})
+    own = argparse.Namespace(**{**vars(options), **changes})
     keras.utils.set_random_seed(run.seed)
     with devices.scope():
         model = MixupGAN(
-            *build(name, options),
-            discriminator_steps=options.discriminator_steps,
-            generator_loss=options.generator_loss,
+            *build(name, own),
+            discriminator_steps=own.discriminator_steps,
+            generator_loss=own.generator_loss,
             seed=run.seed,
-            **{"alpha": options.alpha, **METHODS[run.method].arguments},
+            **{"alpha": own.alpha, **METHODS[run.method].arguments},
         )
-        model.compile(*(keras.optimizers.Adam(options.learning_rate) for _ in range(2)))
-        source = gan_samples.source(name, options.data_dir)
-        metrics, curve, snapshots, done = {}, [], {}, 0
-        last = options.epochs * ITERATIONS
-        for stop in (*(n for n in SNAPSHOTS if n < last), last):
-            batches = gan_samples.Batches(
-                source,
-                options.batch_size,
-                done,
-                stop,
-                run.seed,
-                on_epoch_end,
-                ITERATIONS,
-                devices.share(),
-            )
-            history = model.fit(batches, verbose=0, shuffle=False).history
-            done = stop
-            snapshots[stop] = model.generate(gan_samples.NUM_SHOWN, seed=run.seed)
-            metrics = {key: values[-1] for key, values in history.items()}
-            metrics |= source.quality(
-                model.generate(gan_samples.NUM_JUDGED, seed=run.seed)
-            )
-            curve.append({"iteration": stop, **metrics})
-    gan_samples.save(options.output, run, snapshots)
-    return {"metrics": metrics, "curve": curve}
+        model.compile(*(keras.optimizers.Adam(own.learning_rate) for _ in range(2)))
+        source = gan_samples.source(name, own.data_dir)
+        last = own.epochs * ITERATIONS
+        taken = [*(n for n in SNAPSHOTS if n < last), last]
+        curve = SampleCurve(source, taken, ITERATIONS, run.seed, on_epoch_end)
+        # With the options of the command: the name of the run says what is changed.
+        resuming = Resuming(options, run, {"rows": source.size}, {"curve": curve})
+
+        def data():
+            start, share = resuming.epoch * ITERATIONS, devices.share()
+            return {
+                "x": gan_samples.Batches(
+                    source, own.batch_size, start, last, run.seed, share
+                ),
+                "steps_per_epoch": ITERATIONS,
+                "shuffle": False,
+            }
+
+        resuming.fit(model, data, own.epochs, [curve])
+    gan_samples.save(options.output, run, curve.snapshots)
+    return {**curve.measured(), "before": resuming.before}
 
 
 def main(arguments=None):

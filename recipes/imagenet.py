@@ -12,7 +12,14 @@ A step of multi-mix and of its control has K times the rows, which memory has to
 
 import math
 
-from recipes.shared import commands, devices, precision, processes
+from recipes.shared import (
+    commands,
+    compile_cache,
+    devices,
+    feeding,
+    precision,
+    processes,
+)
 from recipes.shared.experiment import run_experiment, setting_of
 from recipes.shared.methods import IMAGE_METHODS, add_options, epochs_of, summaries
 from recipes.shared.options import integer_from, number_from, option_parser, parse
@@ -81,8 +88,11 @@ def parse_options(arguments=None):
         optimizer="SGD, the highest",
         validation_size=None,
     )
+    feeding.add_options(parser)
     devices.add_options(parser)
-    return parse(parser, arguments, PRESETS)
+    options = parse(parser, arguments, PRESETS)
+    feeding.check_options(parser, options)
+    return options
 
 
 def learning_rates(options, epochs, steps_per_epoch):
@@ -93,6 +103,16 @@ def learning_rates(options, epochs, steps_per_epoch):
     drops = _DROPS_OF_200 if options.epochs == 200 else _DROPS
     rate, rise = options.learning_rate, options.warm_up
     return steps_down(rate, epochs, steps_per_epoch, drops, warm_up=(rate / 4, rise))
+
+
+def steps_of(images, options):
+    """Steps of an epoch: as many for every method, as the control has larger batches.
+
+    Args:
+        images: a `recipes.datasets.image_folders.Images`.
+        options: with `batch_size`.
+    """
+    return math.ceil(images.train.size / options.batch_size)
 
 
 def load_data(options):
@@ -127,8 +147,7 @@ def _fit(run, images, options, on_epoch_end):
 
     method = IMAGE_METHODS[run.method]
     epochs = epochs_of(method, options)
-    # Every method makes as many steps: the control has larger batches.
-    steps_per_epoch = math.ceil(images.train.size / options.batch_size)
+    steps_per_epoch = steps_of(images, options)
     copies = options.num_interpolations if method.more_rows else 1
     size, batch_size = options.image_size, options.batch_size * copies
     network = resnet.build(options.network, (size, size, 3), images.num_classes)
@@ -137,6 +156,7 @@ def _fit(run, images, options, on_epoch_end):
     model.compile(
         SGDWithL2(rates, momentum=0.9, l2=options.weight_decay),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        steps_per_execution=feeding.steps_per_execution(options),
     )
     devices.connect(model)
     test = image_streams.test_batches(images.test, size, batch_size=250)
@@ -153,7 +173,13 @@ def _fit(run, images, options, on_epoch_end):
         steps = range(resuming.epoch * steps_per_epoch, epochs * steps_per_epoch)
         return {
             "x": image_streams.train_batches(
-                images.train, size, batch_size, run.seed, steps, devices.share()
+                images.train,
+                size,
+                batch_size,
+                run.seed,
+                steps,
+                devices.share(),
+                options.workers,
             ),
             "steps_per_epoch": steps_per_epoch,
             # Keras warns of the default: the stream is shuffled itself.
@@ -181,7 +207,9 @@ def main(arguments=None):
     """The command; returns the records in results.json."""
     options = parse_options(arguments)
     devices.start(options)
+    compile_cache.keep(options)
     images = load_data(options)
+    feeding.check_steps(options, steps_of(images, options))
     dataset = options.dataset
     if dataset == "folder":
         # Its name, so that results of two folders are told apart.

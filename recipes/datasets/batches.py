@@ -73,11 +73,11 @@ class ShuffledRows(keras.utils.PyDataset):
         self.epoch += 1
 
 
-class _MadeOfOthers(keras.utils.PyDataset):
+class MadeOfOthers(keras.utils.PyDataset):
     """Batches that are made of those of other datasets, whose `epoch` is theirs."""
 
-    def __init__(self, *datasets, **workers):
-        super().__init__(**workers)
+    def __init__(self, *datasets):
+        super().__init__()
         self.datasets = datasets
 
     @property
@@ -104,7 +104,7 @@ class _MadeOfOthers(keras.utils.PyDataset):
             dataset.on_epoch_end()
 
 
-class SharedBatches(_MadeOfOthers):
+class SharedBatches(MadeOfOthers):
     """A share of the rows of another dataset's batches, which are made whole.
 
     Args:
@@ -122,7 +122,7 @@ class SharedBatches(_MadeOfOthers):
         )
 
 
-class Augmented(_MadeOfOthers):
+class Augmented(MadeOfOthers):
     """The batches of another dataset with their images changed at random.
 
     Args:
@@ -131,11 +131,10 @@ class Augmented(_MadeOfOthers):
             has `part_of(index)`, and the images change as in the whole batch.
         augment: function (images, generator, *, part) -> images; see `crop_and_flip`.
         seed: of the changes.
-        **workers: as `keras.utils.PyDataset` takes them, such as `workers=2`.
     """
 
-    def __init__(self, dataset, augment, seed=0, **workers):
-        super().__init__(dataset, **workers)
+    def __init__(self, dataset, augment, seed=0):
+        super().__init__(dataset)
         self.augment = augment
         self.seed = seed
 
@@ -150,7 +149,7 @@ class Augmented(_MadeOfOthers):
         )
 
 
-class Zipped(_MadeOfOthers):
+class Zipped(MadeOfOthers):
     """The batches of several datasets of as many batches, side by side.
 
     Args:

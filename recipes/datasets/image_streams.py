@@ -12,7 +12,7 @@ _RATIOS = (3 / 4, 4 / 3)
 _CENTRE = 224 / 256  # share of the shorter side that test images keep
 
 
-def train_batches(part, size, batch_size, seed, steps, share=WHOLE):
+def train_batches(part, size, batch_size, seed, steps, share=WHOLE, workers=None):
     """A stream of `(images, classes)`: random crops, half of them mirrored.
 
     Args:
@@ -23,16 +23,23 @@ def train_batches(part, size, batch_size, seed, steps, share=WHOLE):
         steps: a `range` of the numbers of the batches. A number fixes its batch, so
             that a stream can begin where another one ended.
         share: which images of each batch to read and give.
+        workers: how many threads read and crop; None lets tf.data find the number.
     """
     tf = tensorflow()
     numbered = part.numbered(seed, steps, batch_size, share)
+    at_once = workers or tf.data.AUTOTUNE
 
     def crop(number, row):
         return random_crop(row[0], (seed, number), size), row[1]
 
-    images = numbered.map(crop, tf.data.AUTOTUNE, deterministic=True)
+    images = numbered.map(crop, at_once, deterministic=True)
     own = batch_size // share.processes
-    return images.batch(own, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+    batches = images.batch(own, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+    if workers:
+        threads = tf.data.Options()
+        threads.threading.private_threadpool_size = workers
+        batches = batches.with_options(threads)
+    return batches
 
 
 def test_batches(part, size, batch_size):

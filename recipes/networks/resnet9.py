@@ -4,8 +4,6 @@ import keras
 
 from recipes.networks.preactivation import activate
 
-# PyTorch's default, which the code that the schedule comes from started with.
-_INITIALIZER = keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
 _LOGIT_SCALE = 0.125
 
 
@@ -42,7 +40,7 @@ def build(input_shape, num_classes, width=64, dropout=0.0):
     x = keras.layers.GlobalMaxPooling2D()(x)
     # In float32 also with mixed precision, as the logits are.
     outputs = keras.layers.Dense(
-        num_classes, use_bias=False, kernel_initializer=_clone(), dtype="float32"
+        num_classes, use_bias=False, kernel_initializer=_initializer(), dtype="float32"
     )(x)
     outputs = keras.layers.Rescaling(_LOGIT_SCALE, dtype="float32")(outputs)
     return keras.Model(inputs, outputs, name="resnet9")
@@ -50,10 +48,14 @@ def build(input_shape, num_classes, width=64, dropout=0.0):
 
 def _convolve(x, filters):
     return keras.layers.Conv2D(
-        filters, 3, padding="same", use_bias=False, kernel_initializer=_clone()
+        filters, 3, padding="same", use_bias=False, kernel_initializer=_initializer()
     )(x)
 
 
-def _clone():
-    # Keras warns where one initializer gives several layers their weights.
-    return _INITIALIZER.clone()
+def _initializer():
+    """PyTorch's default, which the code that the schedule comes from started with.
+
+    A new one for each layer. One for all, made when the module is imported, would draw
+    its seed then: the first run of a process would begin with other weights.
+    """
+    return keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")

@@ -17,6 +17,8 @@ _DEVIATIONS = 3  # from a mode that a good sample may be away
 class Points:
     """Points around known modes, without end."""
 
+    size = None
+
     def __init__(self, mixture):
         self.mixture = mixture
 
@@ -49,6 +51,7 @@ class Images:
 
     def __init__(self, images):
         self.images = images
+        self.size = len(images)
 
     def batch(self, count, generator):
         """Real rows, drawn with a `numpy.random.Generator`."""
@@ -69,36 +72,31 @@ def source(name, data_dir):
 class Batches(keras.utils.PyDataset):
     """Real rows for some iterations; those of an iteration depend on it and the seed.
 
+    So a training can begin where another one stopped.
+
     Args:
         source: has `batch(count, generator)`.
         batch_size: rows for an iteration.
         start: the first iteration.
         stop: the one after the last.
         seed: of the rows.
-        tick: function () called after every `every` iterations.
-        every: see `tick`.
         share: which rows of each batch to give.
     """
 
-    def __init__(self, source, batch_size, start, stop, seed, tick, every, share=WHOLE):
+    def __init__(self, source, batch_size, start, stop, seed, share=WHOLE):
         super().__init__()
         self.source = source
         self.batch_size = batch_size
         self.start = start
         self.stop = stop
         self.seed = seed
-        self.tick = tick
-        self.every = every
         self.share = share
 
     def __len__(self):
         return self.stop - self.start
 
     def __getitem__(self, index):
-        iteration = self.start + index
-        if (iteration + 1) % self.every == 0:
-            self.tick()
-        generator = np.random.default_rng((self.seed, iteration))
+        generator = np.random.default_rng((self.seed, self.start + index))
         rows = self.source.batch(self.batch_size, generator)
         return (rows[self.share.rows(len(rows))],)
 

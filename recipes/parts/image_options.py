@@ -1,8 +1,6 @@
 """Options that the recipes for images share: labels, attacks, measuring, learning."""
 
-from pathlib import Path
-
-from recipes.shared import precision
+from recipes.shared import feeding, precision
 from recipes.shared.options import integer_from, number_from, one_of
 
 # Epochs at which the learning rate falls, as shares of the run.
@@ -50,12 +48,7 @@ def add_image_options(parser, *, width, padding):
         default=None,
         help="keep the training images on the device, and crop and flip them there",
     )
-    add(
-        "--compilation-cache",
-        type=Path,
-        metavar="DIR",
-        help="where JAX keeps compiled programs, for runs to come",
-    )
+    feeding.add_options(parser)
     precision.add_option(parser)
     add("--schedule", choices=tuple(SCHEDULES), default="cosine", help="learning rate")
 
@@ -101,6 +94,7 @@ def check_image_options(parser, options):
             "--measure-on validation without --validation-size. Add, for example, "
             "--validation-size 5000."
         )
+    feeding.check_options(parser, options)
     if options.measure_on == "test":
         options.measure_on = None
     check_epsilon(options)

@@ -8,14 +8,6 @@ from recipes.parts.image_options import SCHEDULES
 from recipes.shared import checkpoints, devices, precision
 
 
-def keep_compiled(options):
-    """Keeps what JAX compiles, where `--compilation-cache` says."""
-    if options.compilation_cache and options.backend == "jax":
-        from recipes.shared import compile_cache
-
-        compile_cache.keep(options.compilation_cache)
-
-
 def labelled(split, options, seed):
     """Holds out validation images, and makes the labels to learn.
 

@@ -1,8 +1,9 @@
 """The checkpoints of a run: files whose names say whether their content is whole.
 
 OUTPUT/checkpoints/<run>/000012-<start of the SHA-256>.npz holds the values of all
-variables, and what else a run needs to go on, as JSON. NumPy writes it, because HDF5,
-which Keras writes, ends the process with a segmentation fault where a disk is full.
+variables, and what else a run needs to go on, as JSON and arrays. NumPy writes it,
+because HDF5, which Keras writes, ends the process with a segmentation fault where a
+disk is full.
 """
 
 import hashlib
@@ -18,6 +19,7 @@ from recipes.shared.whole_files import remove_unfinished, written_whole
 
 _SUFFIX = ".npz"
 _DIGITS = 16  # of a checksum
+_ARRAY = "array"  # what JSON has in the place of one
 
 
 def name_of(run):
@@ -49,7 +51,7 @@ class Checkpoints:
         Args:
             epoch: number of epochs that are done.
             values: list of arrays.
-            state: a dict for JSON.
+            state: a dict for JSON, in which there may be arrays.
 
         Raises:
             OSError: Where there is no room; the older ones are still there.
@@ -61,9 +63,9 @@ class Checkpoints:
             return names[0]
 
         with written_whole(self.folder / f"checkpoint{_SUFFIX}", named) as path:
-            text = json.dumps({**state, "epoch": epoch}).encode()
-            named_values = {str(number): value for number, value in enumerate(values)}
-            np.savez(path, state=np.frombuffer(text, "uint8"), **named_values)
+            arrays = {str(number): value for number, value in enumerate(values)}
+            text = _as_json({**state, "epoch": epoch}, arrays).encode()
+            np.savez(path, state=np.frombuffer(text, "uint8"), **arrays)
         new = self.folder / names[0]
         for path in set(self._files()) - {new, self._last}:
             path.unlink(missing_ok=True)
@@ -114,13 +116,18 @@ def read_state(path):
         path: of the file, or a file object.
     """
     with np.load(path) as file:
-        return json.loads(file["state"].tobytes())
+
+        def with_array(found):
+            return file[found[_ARRAY]] if set(found) == {_ARRAY} else found
+
+        return json.loads(file["state"].tobytes(), object_hook=with_array)
 
 
 def read_values(path):
     """The list of arrays that a checkpoint was written with; `path` as above."""
     with np.load(path) as file:
-        return [file[str(number)] for number in range(len(file.files) - 1)]
+        count = sum(name.isdigit() for name in file.files)
+        return [file[str(number)] for number in range(count)]
 
 
 def check_all(output, runs, same):
@@ -152,6 +159,19 @@ def identity(options):
         "settings": settings_of(options),
         "processes": processes.count(),
     }
+
+
+def _as_json(state, arrays):
+    """The state as JSON, whose arrays are added to a dict of others."""
+
+    def named(value):
+        if not isinstance(value, np.ndarray):
+            raise TypeError(f"Neither JSON nor an array: {type(value).__name__}")
+        name = f"{_ARRAY}{len(arrays)}"
+        arrays[name] = value
+        return {_ARRAY: name}
+
+    return json.dumps(state, default=named)
 
 
 def _checksum(path):

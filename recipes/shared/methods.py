@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from recipes.shared.checkpoint_times import every
+from recipes.shared import checkpoint_times
 from recipes.shared.options import integer_from, number_from, rows_or_share
 
 
@@ -146,13 +146,7 @@ def add_options(
         help="keep each trained net in OUTPUT/models: the last one, and the one with "
         "the fewest errors on validation rows",
     )
-    add(
-        "--checkpoint-every",
-        type=every,
-        metavar="WHEN",
-        help="keep all that a run needs to go on, after so many epochs or minutes: "
-        "5epochs, 10min, or never",
-    )
+    checkpoint_times.add_option(parser)
 
 
 def epochs_of(method, options):

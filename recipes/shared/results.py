@@ -13,6 +13,7 @@ _KEYS = ("recipe", "dataset", "method", "seed", "backend", "epochs", "metrics")
 _NOT_SETTINGS = {"output", "data_dir", "methods", "seeds", "dataset", "datasets"}
 _NOT_SETTINGS |= {"backend", "tensorboard", "preset"}
 _NOT_SETTINGS |= {"minutes", "on_device", "compilation_cache"}
+_NOT_SETTINGS |= {"workers", "steps_per_execution"}
 _NOT_SETTINGS |= {"recipe", "checkpoint_every", "save_models"}
 _NOT_SETTINGS |= {"coordinator", "num_processes", "process_index"}
 # Values of an option that is off.

@@ -34,7 +34,8 @@ class Resuming(keras.callbacks.Callback):
         options: with `checkpoint_every`, an `Every` or None, and `output`.
         run: a `recipes.shared.runner.Run`.
         data: what tells this run's data from others', for JSON.
-        parts: dict of name -> object with `state()`, for JSON, and `set_state(state)`.
+        parts: dict of name -> object with `set_state(state)` and `state()`, for JSON;
+            there may be arrays in it.
 
     Attributes:
         epoch: how many epochs are done.

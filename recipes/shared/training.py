@@ -5,8 +5,9 @@ import numpy as np
 
 from keras_multimix import MixupModel, MixupSchedule
 from keras_multimix.pairing import NeighborPairs
+from recipes.datasets.ahead import Ahead
 from recipes.datasets.batches import Augmented, SharedBatches, ShuffledRows
-from recipes.shared import devices, processes
+from recipes.shared import devices, feeding, processes
 from recipes.shared.curves import TestCurve
 from recipes.shared.methods import build_mixer, epochs_of
 from recipes.shared.resuming import Resuming
@@ -39,8 +40,8 @@ def train_classifier(
         split: a `recipes.datasets.split.Split`, validation rows held out already.
         method: a `recipes.shared.methods.Method`.
         options: with `epochs`, `batch_size`, `alpha`, `num_interpolations`,
-            `output`, `tensorboard`, `checkpoint_every` and
-            `save_models`.
+            `output`, `tensorboard`, `checkpoint_every`, `save_models`, and where the
+            recipe has them `workers` and `steps_per_execution`.
         run: a `recipes.shared.runner.Run`.
         on_epoch_end: function () called after every epoch.
         optimizer: function (epochs, steps_per_epoch) -> a Keras optimizer.
@@ -59,12 +60,18 @@ def train_classifier(
     """
     epochs = epochs_of(method, options)
     batches = _batches(split, method, options, run.seed, augment, make_batches)
+    if getattr(options, "workers", None):
+        batches = Ahead(batches, options.workers)
     model = MixupModel(
         _with_noise(network, split.input_shape, method.noise),
         build_mixer(method, options, run.seed),
         mix_at=list(method.mix_at) or None,
     )
-    model.compile(optimizer=optimizer(epochs, len(batches)), loss=_loss(method))
+    model.compile(
+        optimizer=optimizer(epochs, len(batches)),
+        loss=_loss(method),
+        steps_per_execution=feeding.steps_per_execution(options),
+    )
     devices.connect(model)
     curve = TestCurve(
         network,

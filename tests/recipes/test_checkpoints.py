@@ -22,6 +22,22 @@ def write(checkpoints, epoch):
     checkpoints.write(epoch, values, {"note": f"of {epoch}"})
 
 
+def test_arrays_within_the_state_come_back_as_they_were(tmp_path):
+    checkpoints = Checkpoints(tmp_path / "run")
+    samples = np.random.default_rng(0).normal(size=(3, 2)).astype("float32")
+    state = {"parts": {"curve": {"10": samples, "points": [{"modes": 1}]}}}
+    checkpoints.write(1, [np.zeros(4), np.ones(2)], state)
+    path = checkpoints.newest()
+    found = read_state(path)["parts"]["curve"]
+    assert found["points"] == [{"modes": 1}]
+    assert found["10"].dtype == "float32"
+    np.testing.assert_array_equal(found["10"], samples)
+    assert [value.shape for value in read_values(path)] == [(4,), (2,)]
+    with pytest.raises(TypeError, match="Neither JSON nor an array: set"):
+        checkpoints.write(2, [], {"parts": {1}})
+    assert checkpoints.newest() == path
+
+
 @pytest.fixture
 def three(tmp_path):
     checkpoints = Checkpoints(tmp_path / "run")

@@ -11,6 +11,7 @@ from recipes.datasets import fashion
 from recipes.datasets.points import grid, ring
 from recipes.networks import gan as networks
 from recipes.parts import gan_samples
+from recipes.parts.gan_curve import SampleCurve
 
 
 @pytest.mark.parametrize(
@@ -43,20 +44,57 @@ def test_quality_counts_modes_and_good_points():
 
 
 def test_the_rows_of_an_iteration_do_not_depend_on_what_was_trained_before():
-    source, ticks = gan_samples.Points(ring()), []
+    source = gan_samples.Points(ring())
 
     def batches(start, stop, seed=0):
-        return gan_samples.Batches(
-            source, 4, start, stop, seed, lambda: ticks.append(1), 10
-        )
+        return gan_samples.Batches(source, 4, start, stop, seed)
 
     assert len(batches(5, 25)) == 20
     np.testing.assert_array_equal(batches(0, 9)[7][0], batches(5, 9)[2][0])
     assert not np.array_equal(batches(0, 9)[7][0], batches(0, 9, seed=1)[7][0])
-    ticks.clear()
-    for index in range(20):
-        batches(5, 25)[index]
-    assert len(ticks) == 2
+
+
+class Trained:
+    """A model whose losses have known means over each epoch so far."""
+
+    def __init__(self, losses):
+        self.losses = losses
+
+    def get_metrics_result(self):
+        return {"loss": 0.0, "generator_loss": np.mean(self.losses)}
+
+    def generate(self, count, seed):
+        return np.full((count, 2), seed, "float32")
+
+
+def test_losses_are_means_since_the_samples_before_also_in_a_run_that_goes_on():
+    losses = np.random.default_rng(0).random((3, 10))
+    done = []
+
+    def curve():
+        return SampleCurve(
+            gan_samples.Points(ring()), (4, 10, 30), 10, 7, lambda: done.append(1)
+        )
+
+    one = curve()
+    for epoch, own in enumerate(losses):
+        for batch in range(10):
+            one.set_model(Trained(own[:batch]))
+            one.on_train_batch_begin(batch)
+        one.set_model(Trained(own))
+        one.on_epoch_end(epoch)
+        # As if the process had ended, and another one had read the checkpoint.
+        before, one = one, curve()
+        one.set_state(before.state())
+    assert len(done) == 3 + 1 + 2 + 3
+    expected = [losses[0, :4].mean(), losses[0, 4:].mean(), losses[1:].mean()]
+    found = one.measured()
+    assert [point["iteration"] for point in found["curve"]] == [4, 10, 30]
+    means = [point["generator_loss"] for point in found["curve"]]
+    assert means == pytest.approx(expected)
+    assert "loss" not in found["metrics"] and "iteration" not in found["metrics"]
+    assert [*one.snapshots] == [4, 10, 30]
+    assert all((samples == 7).all() for samples in one.snapshots.values())
 
 
 def test_networks():

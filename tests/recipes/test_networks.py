@@ -3,6 +3,9 @@
 What a network's docstring says about its size is what is counted.
 """
 
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -22,6 +25,33 @@ from recipes.networks import (
 CIFAR = (32, 32, 3)
 FASHION = (28, 28, 1)
 SPEECH = (160, 101, 1)
+
+
+IMPORTS = """
+import importlib, pkgutil, random
+import keras, numpy, recipes
+
+def state():
+    return random.getstate(), numpy.random.get_state()[1].tolist()
+
+keras.utils.set_random_seed(0)
+for module in pkgutil.walk_packages(recipes.__path__, "recipes."):
+    if not module.name.endswith("__main__"):
+        before = state()
+        importlib.import_module(module.name)
+        if state() != before:
+            print(module.name)
+"""
+
+
+def test_no_import_draws_numbers():
+    """It would give the first run of a process other weights than the same run later.
+
+    Recipes import networks after they have set the seed.
+    """
+    command = [sys.executable, "-c", IMPORTS]
+    found = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert found.stdout == ""
 
 
 def parameters(network):

@@ -8,8 +8,9 @@ import pytest
 
 from benchmarks import killed_run as killed
 from benchmarks.killed_run import tiny_resnet
-from recipes import cifar, digits, imagenet
-from recipes.shared import training
+from recipes import cifar, digits, gan, imagenet
+from recipes.parts import gan_samples
+from recipes.shared import results, training
 from recipes.shared.checkpoint_times import Every
 from recipes.shared.results import without_nan
 from recipes.shared.resuming import Resuming
@@ -20,6 +21,8 @@ from tests.recipes.photos import write_photos
 DIGITS = ["--train-size", "40", "--validation-size", "10", "--epochs", "4"]
 CIFAR = ["--epochs", "4", "--width", "2", "--image-size", "8", "--batch-size", "10"]
 CIFAR += ["--train-size", "40", "--test-size", "20", "--padding", "1", "--no-profile"]
+POINTS = ["--epochs", "4", "--width", "8", "--batch-size", "8", "--dataset", "ring"]
+POINTS += ["--discriminator-steps", "2"]
 PHOTOS = ["--image-size", "32", "--batch-size", "3", "--epochs", "3"]
 
 
@@ -38,6 +41,15 @@ def photos_run(folder, method, *more):
         write_photos(photos)
     data = ["--data-dir", str(photos)]
     return imagenet.main([*PHOTOS, *data, *common(folder, method), *more])
+
+
+def gan_run(folder, method, *more):
+    records = gan.main([*POINTS, *common(folder, method), *more])
+    for record in records:
+        run = Run(*(record[name] for name in ("dataset", "method", "seed")))
+        snapshots = gan_samples.load(folder / "out", run)
+        record["snapshots"] = {k: taken.tolist() for k, taken in snapshots.items()}
+    return records
 
 
 def common(folder, method):
@@ -80,8 +92,9 @@ CASES = {
     "neighbors": (cifar_run, "mixup_neighbors", (), 9),
     "more rows": (digits_run, "mixup_matched", (), 5),
     "noise": (cifar_run, "noise_0.1", (), 9),
+    "gan": (gan_run, "mixup_gan", (), 250),
 }
-QUICK = ("stream",)  # arrays: below
+QUICK = ("stream", "gan")  # arrays: below
 
 
 @pytest.mark.parametrize(
@@ -112,7 +125,7 @@ def test_a_stopped_run_ends_as_one_that_was_not(case, tmp_path, monkeypatch):
             Resuming, "on_epoch_begin", lambda self, epoch, logs=None: epochs.append(1)
         )
         assert without_seconds(go()) == straight
-    assert 0 < len(epochs) < len(straight[0]["curve"]), "not all of them again"
+    assert 0 < len(epochs) < straight[0]["epochs"], "not all of them again"
     assert not (tmp_path / "b" / "out" / "checkpoints").exists()
 
 
@@ -172,6 +185,28 @@ def test_other_options_are_refused_before_anything_runs(stopped):
     assert not (folder.parents[1] / "results.json").exists()
 
 
+def test_a_gan_with_other_options_is_refused_and_its_changes_are_not(
+    tmp_path, monkeypatch
+):
+    def stop(*args):
+        raise KeyboardInterrupt
+
+    go = functools.partial(gan_run, tmp_path, "gan", "--robustness", "--epochs", "1")
+    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+        patch.setattr(gan_samples, "save", stop)
+        go("--checkpoint-every", "1epochs")
+    with pytest.raises(ValueError, match="settings alpha=0.4 in.*runs of alpha=0.2"):
+        go("--alpha", "0.4")
+    # The run has another learning rate than the command, as its name says.
+    (folder,) = (tmp_path / "out" / "checkpoints").iterdir()
+    assert folder.name == "ring_learning_rate_0.0001-gan-0"
+    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+        stop_at(patch, 1)
+        go()
+    records = results.read_measured(tmp_path / "out" / "results.json")
+    assert [record["dataset"] for record in records] == ["ring, learning_rate 0.0001"]
+
+
 def test_other_data_are_refused(tmp_path, stopped):
     options = digits.parse_options([*DIGITS, *common(tmp_path, "mixup")])
     with pytest.raises(ValueError, match="data train=10 in.*runs of train=40"):
@@ -205,7 +240,8 @@ def test_a_disk_that_fills_up_later_stops_nothing(
 
 
 def test_presets_that_take_hours_keep_checkpoints():
-    for recipe, preset in [(imagenet, "paper"), (cifar, "paper"), (cifar, "puzzlemix")]:
+    presets = [(imagenet, "paper"), (cifar, "paper"), (cifar, "puzzlemix")]
+    for recipe, preset in [*presets, (gan, "paper")]:
         options = recipe.parse_options(["--preset", preset])
         assert options.checkpoint_every == Every(minutes=10)
     assert cifar.parse_options([]).checkpoint_every is None
