@@ -73,7 +73,7 @@ def main(arguments=None):
         start = time.perf_counter()
         notebook = execute(path, options.data_dir.resolve())
         if complaints(notebook):
-            parser.exit(1, f"{name} warns:\n{''.join(complaints(notebook))}")
+            parser.exit(1, f"{name} warns:\n{''.join(complaints(notebook))[:2000]}\n")
         nbformat.write(notebook, path)
         print(f"{name}: {time.perf_counter() - start:.0f} s", flush=True)
 
