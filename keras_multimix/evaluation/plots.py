@@ -84,7 +84,8 @@ def plot_reliability(bins):
     for upper, lower in zip(grid[::2, 0], grid[1::2, 0], strict=True):
         upper.set(ylabel="accuracy")
         lower.set(ylabel="rows")
-    grid[0, 0].legend(frameon=False, fontsize=8, loc="upper left")
+    # Bars may stand behind it.
+    grid[0, 0].legend(framealpha=0.9, edgecolor="none", fontsize=8, loc="upper left")
     return figure
 
 
