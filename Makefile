@@ -38,6 +38,10 @@ INSTALLED := .venv-wheel
 # package needs them.
 DOCS := .venv-docs
 DOCS_READY := $(DOCS)/.ready
+# So have the notebooks', which need no other backend than JAX.
+NOTEBOOKS := .venv-notebooks
+NOTEBOOKS_READY := $(NOTEBOOKS)/.ready
+NAMES ?=
 
 # What the package and its tools may come under, each name at least one of the first and
 # none of the second: nothing that binds whoever uses them.
@@ -47,7 +51,7 @@ LICENCES_REFUSED := GPL;General Public License;SSPL;Commons Clause;Proprietary
 LICENCE_UNNAMED := namex
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-oldest test-python package release-check docs lint format clean
+.PHONY: help setup demo test test-all test-oldest test-python package release-check docs notebooks lint format clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | \
@@ -105,6 +109,9 @@ docs: $(DOCS_READY) ## build the site into build/docs and check its links
 		-b html docs build/docs
 	@echo "Open build/docs/index.html"
 
+notebooks: $(NOTEBOOKS_READY) ## run the notebooks and keep their outputs, all or NAMES=gan
+	$(QUIET) $(NOTEBOOKS)/bin/python -m recipes.notebooks.execute $(NAMES)
+
 lint: $(ALL_READY) ## ruff, lint and format, and the types of the package
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -115,7 +122,7 @@ format: $(ALL_READY) ## let ruff repair what it can
 	$(BIN)/ruff format .
 
 clean: ## delete .venv and everything that was built
-	rm -rf $(VENV) $(OLDEST) .venv-*-* $(INSTALLED) $(DOCS) build dist runs .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf $(VENV) $(OLDEST) .venv-*-* $(INSTALLED) $(DOCS) $(NOTEBOOKS) build dist runs .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # One process per backend, one after the other: Keras reads its backend at import.
@@ -169,6 +176,13 @@ $(DOCS_READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(DOCS)
 	$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check \
 		-c constraints.txt -e '.[jax,docs]'
+	@touch $@
+
+$(NOTEBOOKS_READY): pyproject.toml constraints.txt
+	rm -rf $(NOTEBOOKS)
+	$(PYTHON) -m venv $(NOTEBOOKS)
+	$(NOTEBOOKS)/bin/python -m pip install --quiet --disable-pip-version-check \
+		-c constraints.txt -e '.[notebooks]'
 	@touch $@
 
 $(OLDEST_READY): pyproject.toml constraints-oldest.txt

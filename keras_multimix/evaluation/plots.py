@@ -1,11 +1,16 @@
 """Figures of what this library measures; each function returns one to save or show."""
 
+from itertools import cycle
+
 import numpy as np
 
 from keras_multimix.annotations import Structure
 from keras_multimix.arguments import invalid
 
 _MOST_IN_A_ROW = 4  # reliability diagrams: more would be too small to read
+# Curves differ by more than their colour, which not everybody sees.
+_MARKS = "osv^DPX<>*"
+_DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (1, 3)))
 
 
 def plot_reliability(bins):
@@ -79,7 +84,8 @@ def plot_reliability(bins):
     for upper, lower in zip(grid[::2, 0], grid[1::2, 0], strict=True):
         upper.set(ylabel="accuracy")
         lower.set(ylabel="rows")
-    grid[0, 0].legend(frameon=False, fontsize=8, loc="upper left")
+    # Bars may stand behind it.
+    grid[0, 0].legend(framealpha=0.9, edgecolor="none", fontsize=8, loc="upper left")
     return figure
 
 
@@ -113,10 +119,10 @@ def plot_profile(profiles):
     _check_some("profiles", profiles)
     figure = _figure(9, 3.6)
     panels = figure.subplots(1, 2)
-    for name, profile in profiles.items():
-        λ = profile["coefficients"]
-        panels[0].plot(λ, 100 * profile["misses"], marker=".", label=name)
-        panels[1].plot(λ, profile["gradient_norm"], marker=".", label=name)
+    for (name, profile), mark in zip(profiles.items(), cycle(_MARKS), strict=False):
+        λ, style = profile["coefficients"], {"marker": mark, "ms": 4, "label": name}
+        panels[0].plot(λ, 100 * profile["misses"], **style)
+        panels[1].plot(λ, profile["gradient_norm"], **style)
     panels[0].set(xlabel="λ", ylabel="prediction is neither label (%)")
     panels[1].set(xlabel="λ", ylabel="norm of the input gradient")
     panels[0].legend(frameon=False)
@@ -212,12 +218,12 @@ def plot_learning_curves(runs, metrics, x: Structure = None, xlabel="epoch"):
     panels = figure.subplots(1, len(metrics), squeeze=False)[0]
     for panel, (metric, label) in zip(panels, metrics.items(), strict=True):
         positive = True
-        for name, own in runs.items():
+        for (name, own), dashes in zip(runs.items(), cycle(_DASHES), strict=False):
             values = np.array([run[metric] for run in own], dtype="float64")
             at = np.arange(1, values.shape[1] + 1) if x is None else x[name]
             positive &= bool((values > 0).all())
             mean = values.mean(axis=0)
-            (line,) = panel.plot(at, mean, label=name, linewidth=1.5)
+            (line,) = panel.plot(at, mean, ls=dashes, label=name, linewidth=1.5)
             if len(own) > 1:
                 spread = values.std(axis=0, ddof=1)
                 # A logarithmic axis has no room below zero.

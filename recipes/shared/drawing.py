@@ -11,6 +11,7 @@ from recipes.shared.statistics import by_method
 
 _CURVES = {"test_error": "test error", "nll": "NLL (nats)"}
 _DPI = 120
+_SURE = "Below the diagonal: surer than right; above: less sure"
 
 
 def save_all(records, folder):
@@ -49,7 +50,11 @@ def _reliability(records):
         name: _merged([record["reliability"] for record in rows])
         for name, rows in by_method(known).items()
     }
-    return plot_reliability(merged) if merged else None
+    if not merged:
+        return None
+    figure = plot_reliability(merged)
+    figure.suptitle(_SURE, fontsize=10)
+    return figure
 
 
 def _merged(bins):

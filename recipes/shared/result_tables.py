@@ -1,5 +1,7 @@
 """Tables of results for a terminal, made with `rich`."""
 
+import sys
+
 import numpy as np
 from rich.console import Console
 from rich.table import Table
@@ -16,10 +18,12 @@ from recipes.shared.statistics import (
 
 
 def console():
-    """Where tables are printed."""
-    console = Console()
+    """Where tables are printed: always as text, which notebooks can show too."""
+    # Notebooks say that they are terminals, and would keep the codes of colours.
+    if sys.stdout.isatty():
+        return Console(force_jupyter=False)
     # Where nobody watches, rich would fold the table to 80 columns.
-    return console if console.is_terminal else Console(width=110)
+    return Console(width=110, force_jupyter=False, force_terminal=False)
 
 
 def results_table(records, title, columns=COLUMNS):

@@ -123,13 +123,10 @@ def run_all(recipe, options, datasets, train, epochs_of, report):
 def _run_each(runs, results, train, epochs_of, limit):
     """Returns False if Ctrl-C ended it."""
     total = sum(epochs_of(run.method) for run in runs)
+    # Of the first process the environment may still say so: TQDM_DISABLE.
+    hidden = {} if processes.is_first() else {"disable": True}
     try:
-        with tqdm(
-            total=total,
-            unit="epoch",
-            mininterval=0.5,
-            disable=not processes.is_first(),
-        ) as progress:
+        with tqdm(total=total, unit="epoch", mininterval=0.5, **hidden) as progress:
             for number, run in enumerate(runs, start=1):
                 epochs = epochs_of(run.method)
                 if not processes.agreed(limit.allows(run, epochs)):
