@@ -233,6 +233,10 @@ def plot_learning_curves(runs, metrics, x: Structure = None, xlabel="epoch"):
                     at, low, mean + spread, color=line.get_color(), alpha=0.12
                 )
         panel.set(xlabel=xlabel, ylabel=label, yscale="log" if positive else "linear")
+        low, high = panel.get_ylim()
+        if positive and high > 8 * low:
+            # All nine of a decade would stand on each other.
+            panel.yaxis.get_minor_locator().set_params(subs=(2, 5))
         panel.yaxis.set_major_formatter("{x:g}")
         panel.yaxis.set_minor_formatter("{x:g}")
         panel.tick_params(axis="y", which="both", labelsize=8)
