@@ -1,9 +1,8 @@
 """The notebooks run from top to bottom on small data, and are as Colab wants them."""
 
 import ast
-import json
-import pathlib
 import re
+import sys
 
 import keras
 import numpy as np
@@ -12,13 +11,22 @@ import scipy.io.wavfile
 
 from recipes.datasets import speech
 from tests import releasable
+from tests.recipes.notebooks import (
+    FOLDER,
+    NAMES,
+    code_cells,
+    is_parameters,
+    read,
+    source,
+    without_magic,
+)
 
-FOLDER = pathlib.Path(__file__).parents[2] / "recipes" / "notebooks"
-NAMES = ("cifar", "gan", "quickstart", "speech", "tabular")
 COLAB = "https://colab.research.google.com"
 REPOSITORY = releasable.urls()["Homepage"].removeprefix("https://github.com/")
-# Lines for IPython: `%cd …`, `!git …`.
-MAGIC = re.compile(r"^(\s*)[%!].*$", re.MULTILINE)
+# Where the package is, and what one line of pip can install.
+ADDRESS = f"https://github.com/{REPOSITORY}"
+# What the quick start may import beside the standard library.
+QUICK = {"keras", "keras_multimix", "matplotlib", "numpy", "sklearn"}
 
 SMALL = {
     "quickstart": {"TRAIN_SIZE": 50, "EPOCHS": 1, "NUM_PAIRS": 10},
@@ -47,22 +55,6 @@ SMALL = {
 }
 
 
-def read(name):
-    return json.loads((FOLDER / f"{name}.ipynb").read_text(encoding="utf-8"))
-
-
-def code_cells(name):
-    return [cell for cell in read(name)["cells"] if cell["cell_type"] == "code"]
-
-
-def source(cell):
-    return "".join(cell["source"])
-
-
-def is_parameters(cell):
-    return cell["metadata"].get("tags") == ["parameters"]
-
-
 def assigned(code):
     """The names that a cell of nothing but plain assignments gives values."""
     names = []
@@ -85,7 +77,7 @@ def run(name, values, monkeypatch):
     scope = {"__name__": "__main__"}
     try:
         for cell in code_cells(name):
-            code = MAGIC.sub(r"\1pass", source(cell))
+            code = without_magic(cell)
             if cell["id"] == "backend":
                 code = code.replace('"jax"', f'"{keras.config.backend()}"', 1)
             exec(compile(code, f"{name}.ipynb, cell {cell['id']}", "exec"), scope)
@@ -115,8 +107,6 @@ def test_it_is_a_clean_notebook(name):
     ids = [cell["id"] for cell in notebook["cells"]]
     assert len(set(ids)) == len(ids)
     assert all(re.fullmatch(r"[a-zA-Z0-9-_]{1,64}", each) for each in ids)
-    for cell in code_cells(name):
-        assert cell["outputs"] == [] and cell["execution_count"] is None
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -136,11 +126,47 @@ def test_it_begins_with_the_backend_the_package_and_the_parameters(name):
     backend, install, parameters = code_cells(name)[:3]
     assert 'os.environ["KERAS_BACKEND"] = "jax"' in source(backend)
     assert "keras_multimix" not in source(backend)
-    assert f"!git clone --depth 1 https://github.com/{REPOSITORY}" in source(install)
-    # Where the package and the recipes are there, nothing is installed.
-    assert source(install).index("find_spec") < source(install).index("!git")
+    assert "keras_multimix" in source(install)
+    # Where all of it is there, nothing is installed.
+    assert source(install).index("find_spec") < min(
+        source(install).index(mark)
+        for mark in ("!git", "%pip")
+        if mark in source(install)
+    )
     assert is_parameters(parameters)
     assert len(assigned(source(parameters))) >= 3
+
+
+def test_the_quick_start_installs_with_one_line():
+    install = source(code_cells("quickstart")[1])
+    assert len(re.findall(r"^\s*[%!]", install, re.MULTILINE)) == 1
+    assert f'address = "git+{ADDRESS}"' in install
+    assert re.search(r'%pip install -q "keras-multimix\[.+\] @ \{address\}"', install)
+
+
+def test_the_quick_start_needs_nothing_but_the_package():
+    imported = set()
+    for cell in code_cells("quickstart"):
+        for node in ast.walk(ast.parse(without_magic(cell))):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.split(".")[0] for alias in node.names}
+            if isinstance(node, ast.ImportFrom):
+                imported.add(node.module.split(".")[0])
+    assert imported - set(sys.stdlib_module_names) <= QUICK
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - {"quickstart"}))
+def test_the_others_clone_and_say_why(name):
+    install = source(code_cells(name)[1])
+    assert re.search(rf"!git clone --depth 1 {re.escape(ADDRESS)}$", install, re.M)
+    assert "# The recipes are not part of the package" in install
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_opens_with_what_one_will_see_and_how_long_it_takes(name):
+    opening = " ".join(source(read(name)["cells"][0]).split())
+    assert "You will see" in opening
+    assert re.search(r"takes? about .* minutes? on two CPU cores", opening)
 
 
 @pytest.mark.spread
