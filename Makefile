@@ -171,18 +171,13 @@ $(OTHER_READY): pyproject.toml constraints.txt
 		'tensorflow; sys_platform == "darwin"'
 	@touch $@
 
-$(DOCS_READY): pyproject.toml constraints.txt
-	rm -rf $(DOCS)
-	$(PYTHON) -m venv $(DOCS)
-	$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check \
-		-c constraints.txt -e '.[jax,docs]'
-	@touch $@
-
-$(NOTEBOOKS_READY): pyproject.toml constraints.txt
-	rm -rf $(NOTEBOOKS)
-	$(PYTHON) -m venv $(NOTEBOOKS)
-	$(NOTEBOOKS)/bin/python -m pip install --quiet --disable-pip-version-check \
-		-c constraints.txt -e '.[notebooks]'
+$(DOCS_READY): EXTRAS := jax,docs
+$(NOTEBOOKS_READY): EXTRAS := notebooks
+$(DOCS_READY) $(NOTEBOOKS_READY): pyproject.toml constraints.txt
+	rm -rf $(@D)
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check \
+		-c constraints.txt -e '.[$(EXTRAS)]'
 	@touch $@
 
 $(OLDEST_READY): pyproject.toml constraints-oldest.txt
