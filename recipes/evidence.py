@@ -45,7 +45,13 @@ def parse_options(arguments=None):
     add("--minutes", type=number_from(0), help="stop after this time")
     add("--compilation-cache", type=Path, help="where JAX keeps compiled programs")
     add("--tiny", action="store_true", help="a try of everything; measures nothing")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.tiny and options.measured:
+        parser.error(
+            "Expected records that mean something, for --measured. Received: --tiny, "
+            "whose records do not. Leave one of them out."
+        )
+    return options
 
 
 def commands_of(name, options):
@@ -75,9 +81,9 @@ def commands_of(name, options):
     module = importlib.import_module(f"recipes.{recipe}")
     arguments += ["--backend", options.backend, "--data-dir", str(options.data_dir)]
     arguments += ["--output", str(options.output / name)]
-    if options.compilation_cache and recipe in ("fashion", "cifar"):
-        arguments += ["--compilation-cache", str(options.compilation_cache)]
     parsed = module.parse_options(arguments)
+    if options.compilation_cache and hasattr(parsed, "compilation_cache"):
+        arguments += ["--compilation-cache", str(options.compilation_cache)]
     runs = parsed.seeds * (len(module.settings(parsed)) if recipe == "gan" else 1)
     for method in methods or parsed.methods:
         yield recipe, [*arguments, "--methods", method], runs
@@ -89,7 +95,9 @@ def needed_choices(names):
     Returns:
         A dict of choice name -> list of names such as "choice_alpha_0.2".
     """
-    needed = {choice for name in names if name in TABLES for choice in TABLES[name][3]}
+    needed = {
+        choice for name in names if name in TABLES for choice in TABLES[name].choices
+    }
     if "choices" in names:
         needed = set(CHOICES)
     return {

@@ -183,6 +183,12 @@ def test_time_ends_what_runs(tmp_path, capsys):
     assert "t: not finished" in capsys.readouterr().out
 
 
+def test_a_try_leaves_no_records(capsys):
+    with pytest.raises(SystemExit):
+        evidence.parse_options(["--tiny", "--measured", "records"])
+    assert "Received: --tiny" in capsys.readouterr().err
+
+
 def check_often(folder):
     for _ in range(30):
         check_writable(folder)
