@@ -19,8 +19,8 @@
 #   SEEDS     of each method that they have to fit for                    (3)
 #   ARGUMENTS more options of the recipe
 #   TABLES    of the evidence, by name; else all of them
-#   JOBS      processes side by side that measure it: they take turns
-#             on the GPU, and 16 of them hardly train faster than one     (3)
+#   JOBS      processes side by side that measure it; they take turns on
+#             the GPU: of 16 each took minutes for a run of seconds       (3)
 #   PYTHON    the interpreter that has JAX and PyTorch                    (python3)
 #   SMALL     anything: everything tiny, to see that the stages run
 set -uo pipefail
