@@ -16,7 +16,7 @@ class SampleCurve(keras.callbacks.Callback):
         iterations: after how many of them, a collection of integers.
         per_epoch: iterations of an epoch.
         seed: of the samples.
-        on_epoch_end: function () called after every epoch, for a progress bar.
+        on_epoch_end: function (logs) called after every epoch with its losses.
 
     Attributes:
         points: the list of measures, each a dict with `iteration`.
@@ -51,7 +51,7 @@ class SampleCurve(keras.callbacks.Callback):
         iteration = self.done * self.per_epoch
         if iteration in self.iterations:
             self._take(iteration, self.sums)
-        self.notify()
+        self.notify(logs)
 
     def state(self):
         """What a run that goes on needs of it: numbers, and arrays of samples."""
@@ -69,7 +69,7 @@ class SampleCurve(keras.callbacks.Callback):
         self.sums, self.sums_before = state["sums"], state["sums_before"]
         self.snapshots = {int(k): taken for k, taken in state["snapshots"].items()}
         for _ in range(self.done):
-            self.notify()
+            self.notify(None)
 
     def measured(self):
         """The record of the run: the last measures, and all of them."""

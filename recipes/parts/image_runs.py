@@ -103,7 +103,7 @@ def fit(
         method: a `recipes.shared.methods.Method`.
         run: a `recipes.shared.runner.Run`.
         options: of the recipe.
-        on_epoch_end: function () called after every epoch.
+        on_epoch_end: function (logs) called after every epoch with its losses.
         optimizer: function (epochs, steps_per_epoch) -> a Keras optimizer.
         augment: whether images are cropped and flipped at random.
         make_batches: as for `train_classifier`, but not augmented yet.
@@ -153,7 +153,7 @@ def train(run, options, on_epoch_end, recipe):
     Args:
         run: a `recipes.shared.runner.Run`.
         options: of the recipe.
-        on_epoch_end: function () called after every epoch.
+        on_epoch_end: function (logs) called after every epoch with its losses.
         recipe: with the functions `load_data`, `fit` and `build_network`.
     """
     from recipes.parts import robustness

@@ -67,7 +67,7 @@ def epochs_of(method, options):
     return options.epochs * times
 
 
-def train(split, name, setting, options, seed, on_epoch_end=lambda: None):
+def train(split, name, setting, options, seed, on_epoch_end=lambda logs: None):
     """Trains a network by one method.
 
     Args:
@@ -76,7 +76,7 @@ def train(split, name, setting, options, seed, on_epoch_end=lambda: None):
         setting: α and the bandwidth, in deviations of the training targets.
         options: with `epochs`, `batch_size`, `learning_rate`, `num_interpolations`.
         seed: of weights, rows and draws.
-        on_epoch_end: function () called after every epoch.
+        on_epoch_end: function (logs) called after every epoch with its losses.
 
     Returns:
         The root mean squared errors on validation and test rows, in the unit of the
@@ -105,7 +105,9 @@ def train(split, name, setting, options, seed, on_epoch_end=lambda: None):
     else:
         x, y = (np.repeat(part, copies, axis=0) for part in split.train)
         data = {"x": x, "y": y, "batch_size": batch_size}
-    ended = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: on_epoch_end())
+    ended = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: on_epoch_end(logs)
+    )
     epochs = epochs_of(name, options)
     model.fit(**data, epochs=epochs, verbose=0, callbacks=[ended])
     return [

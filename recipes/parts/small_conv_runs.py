@@ -11,7 +11,7 @@ def train(split, run, options, on_epoch_end):
         split: a `recipes.datasets.split.Split`.
         run: a `recipes.shared.runner.Run`, of one of `IMAGE_METHODS`.
         options: of the recipe.
-        on_epoch_end: function () called after every epoch.
+        on_epoch_end: function (logs) called after every epoch with its losses.
     """
     import keras
 

@@ -16,7 +16,7 @@ class StreamedCurve(TestCurve):
         batches: iterable of (images, classes) that can be iterated over many times,
             such as a `tf.data.Dataset`.
         epochs: number of epochs of the run.
-        on_epoch_end: function () called after every epoch, for a progress bar.
+        on_epoch_end: function (logs) called after every epoch with its losses.
         num_points: how often to measure.
     """
 

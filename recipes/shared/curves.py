@@ -14,7 +14,7 @@ class TestCurve(keras.callbacks.Callback):
         inputs: (N, ...) rows of the test set.
         labels: (N,) integer classes.
         epochs: number of epochs of the run.
-        on_epoch_end: function () called after every epoch, for a progress bar.
+        on_epoch_end: function (logs) called after every epoch with its losses.
         num_points: how often to measure; measuring costs time.
         last: after how many epochs at the end to measure, each.
 
@@ -48,7 +48,7 @@ class TestCurve(keras.callbacks.Callback):
             self.points.append({"share": share, **self.measures(logits, labels)})
             if done == self.epochs and np.isfinite(logits).all():
                 self.reliability = reliability(logits, labels)
-        self.notify()
+        self.notify(logs)
 
     def measures_at(self, done):
         """Whether it measures when so many epochs are done."""
@@ -64,7 +64,7 @@ class TestCurve(keras.callbacks.Callback):
         self.points, self.reliability = state["points"], state["reliability"]
         self.done = state["done"]
         for _ in range(self.done):
-            self.notify()
+            self.notify(None)
 
     def predictions(self):
         """The logits and the labels of the test set."""

@@ -72,7 +72,8 @@ def run_all(recipe, options, datasets, train, epochs_of, report):
             `backend` and `output`.
         datasets: names of the data sets.
         train: function (run, on_epoch_end) -> dict with `metrics`, a dict of numbers,
-            and whatever else is to be kept.
+            and whatever else is to be kept. It calls `on_epoch_end(logs)` after every
+            epoch, with the dict of losses that Keras gives to callbacks, or None.
         epochs_of: function method -> number of epochs of its runs.
         report: function (records) that prints tables and draws figures.
 
@@ -125,6 +126,12 @@ def _run_each(runs, results, train, epochs_of, limit):
     total = sum(epochs_of(run.method) for run in runs)
     # Of the first process the environment may still say so: TQDM_DISABLE.
     hidden = {} if processes.is_first() else {"disable": True}
+
+    def epoch_ended(logs):
+        losses = {name: value for name, value in (logs or {}).items() if "loss" in name}
+        progress.set_postfix(losses, refresh=False)
+        progress.update()
+
     try:
         with tqdm(total=total, unit="epoch", mininterval=0.5, **hidden) as progress:
             for number, run in enumerate(runs, start=1):
@@ -138,7 +145,7 @@ def _run_each(runs, results, train, epochs_of, limit):
                     # By now another command may have done it.
                     if processes.agreed(results.has(*run)):
                         continue
-                    seconds = _run_one(run, results, train, epochs, progress.update)
+                    seconds = _run_one(run, results, train, epochs, epoch_ended)
                 limit.note(run, epochs, seconds)
     except KeyboardInterrupt:
         return False

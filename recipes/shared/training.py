@@ -43,7 +43,7 @@ def train_classifier(
             `output`, `tensorboard`, `checkpoint_every`, `save_models`, and where the
             recipe has them `workers` and `steps_per_execution`.
         run: a `recipes.shared.runner.Run`.
-        on_epoch_end: function () called after every epoch.
+        on_epoch_end: function (logs) called after every epoch with its losses.
         optimizer: function (epochs, steps_per_epoch) -> a Keras optimizer.
         augment: function (images, generator, *, part) -> images, for every batch, as
             `crop_and_flip`; or None.

@@ -52,7 +52,7 @@ def test_results_are_written_after_every_run(parsed):
 
     def train(run, on_epoch_end):
         seen.append(len(json.loads(path.read_text())) if path.exists() else 0)
-        on_epoch_end()
+        on_epoch_end(None)
         return measured()
 
     records = run_all(parsed, train, reports)
@@ -65,6 +65,20 @@ def test_results_are_written_after_every_run(parsed):
         assert {"recipe", "dataset", "method", "seed", "backend"} <= set(record)
         assert (record["dataset"], record["epochs"]) == ("a", 1)
         assert set(record["metrics"]) == {"test_error", "nll", "seconds"}
+
+
+def test_the_bar_shows_what_is_left_and_the_losses(parsed, capsys):
+    def train(run, on_epoch_end):
+        on_epoch_end(None)  # an epoch of a run that goes on
+        on_epoch_end({"loss": 0.25, "accuracy": 0.5})
+        on_epoch_end({"discriminator_loss": 1.375, "generator_loss": 0.5})
+        return measured()
+
+    run_all(parsed, train, [])
+    bar = capsys.readouterr().err
+    assert "run 4/4 a mixup seed 1" in bar
+    assert "discriminator_loss=1.38, generator_loss=0.5" in bar
+    assert "accuracy" not in bar
 
 
 def test_what_is_finished_is_not_run_again(parsed):
