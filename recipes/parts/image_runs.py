@@ -177,7 +177,7 @@ def train(run, options, on_epoch_end, recipe):
         other = run._replace(method="erm", seed=run.seed + robustness.OTHER_SEED)
 
         def train_source():
-            return recipe.fit(split, labels, other, options, lambda: None)[0]
+            return recipe.fit(split, labels, other, options, lambda logs: None)[0]
 
         path = options.output / "sources" / f"{run.dataset}_{run.seed}.weights.h5"
         source = robustness.source_network(

@@ -1,10 +1,10 @@
 """What `recipes.variance` prints and draws, all of it read from its records."""
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
 from keras_multimix.evaluation import plot_variance
+from recipes.shared.result_tables import console
 
 # Records whose name begins so compare pairings; the others stand against K.
 PAIRING = "pairing: "
@@ -85,12 +85,12 @@ def save_figure(path, records):
 
 def print_report(records, num_draws):
     """Prints the table against K, that of the pairings, and how the law holds."""
-    console = Console(width=110)
+    out = console()
     for (dataset, network, alpha), own in cases_of(records).items():
         title = f"{dataset}, {network}, α = {alpha:g}, {num_draws} draws"
-        console.print(_against_k(own, title))
-        console.print(_law_remark(own))
-        console.print(_of_pairings(own, title))
+        out.print(_against_k(own, title))
+        out.print(_law_remark(own))
+        out.print(_of_pairings(own, title))
 
 
 def _against_k(records, title):

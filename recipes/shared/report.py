@@ -10,7 +10,7 @@ from recipes.shared.result_tables import (
 )
 from recipes.shared.statistics import by_dataset, by_method, ranked, values
 
-_MOST_COLUMNS = 7  # of a table: more would be folded to be narrow
+_MOST_COLUMNS = 5  # of a table: more numbers would not fit in 100 characters
 
 
 def print_report(
@@ -42,10 +42,7 @@ def print_report(
     for dataset, own in datasets.items():
         if by_rank:
             own = ranked(own, columns[0].metric)
-        out.print(results_table(own, f"{dataset}: {title}", columns))
-        for start in range(0, len(more_columns), _MOST_COLUMNS):
-            part = more_columns[start : start + _MOST_COLUMNS]
-            out.print(measures_table(own, dataset, part))
+        print_tables(own, f"{dataset}: {title}", columns, more_columns)
         scaled = known_columns(own, SCALED_COLUMNS)
         if scaled:
             title_of_scaled = f"{dataset}: logits over T, found on validation rows"
@@ -59,6 +56,22 @@ def print_report(
     if len({record["seed"] for record in records}) > 1:
         out.print("beats erm: on how many seeds the test error is below erm's.")
     out.print("Files:", ", ".join(str(path) for path in files), soft_wrap=True)
+
+
+def print_tables(records, title, columns, more_columns):
+    """Prints the table of results and those of further measures, a few in each.
+
+    Args:
+        records: of one data set, from results.json.
+        title: of the first table.
+        columns: of the first table.
+        more_columns: of the others.
+    """
+    out = console()
+    out.print(results_table(records, title, columns))
+    for start in range(0, len(more_columns), _MOST_COLUMNS):
+        part = more_columns[start : start + _MOST_COLUMNS]
+        out.print(measures_table(records, records[0]["dataset"], part))
 
 
 def print_paired_tests(records, reference, metric="test_error"):

@@ -1,8 +1,10 @@
 """Tables of results for a terminal, made with `rich`."""
 
 import sys
+import textwrap
 
 import numpy as np
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -23,7 +25,7 @@ def console():
     if sys.stdout.isatty():
         return Console(force_jupyter=False)
     # Where nobody watches, rich would fold the table to 80 columns.
-    return Console(width=110, force_jupyter=False, force_terminal=False)
+    return Console(width=100, force_jupyter=False, force_terminal=False)
 
 
 def results_table(records, title, columns=COLUMNS):
@@ -32,34 +34,46 @@ def results_table(records, title, columns=COLUMNS):
     The seconds are a median: the first run of a process pays for the start-up.
     """
     methods = by_method(records)
-    table = Table(title=title)
-    table.add_column("method", no_wrap=True)
-    table.add_column("seeds", justify="right", no_wrap=True)
-    for column in columns:
-        table.add_column(column.heading, justify="right", no_wrap=True)
+    cells = _cells(methods, columns)
     if "erm" in methods:
-        table.add_column("beats erm", justify="right")
-    table.add_column("s/run", justify="right", no_wrap=True)
-    for name, rows in methods.items():
-        row = [column.text(rows) for column in columns]
-        if "erm" in methods:
-            better = seeds_below(rows, methods["erm"], columns[0].metric)
-            row.append("" if name == "erm" else better)
-        table.add_row(
-            name, str(len(rows)), *row, f"{np.median(values(rows, 'seconds')):.1f}"
-        )
-    return table
+        cells["beats erm"] = [
+            ""
+            if name == "erm"
+            else seeds_below(rows, methods["erm"], columns[0].metric)
+            for name, rows in methods.items()
+        ]
+    cells["s/run"] = [
+        f"{np.median(values(rows, 'seconds')):.1f}" for rows in methods.values()
+    ]
+    return _table(title, methods, cells)
 
 
 def measures_table(records, title, columns):
     """A table of further measures: one row a method, mean ± std."""
-    table = Table(title=title)
+    methods = by_method(records)
+    return _table(title, methods, _cells(methods, columns))
+
+
+def _cells(methods, columns):
+    """A dict heading -> texts, one a method."""
+    return {
+        column.heading: [column.text(rows) for rows in methods.values()]
+        for column in columns
+    }
+
+
+def _table(title, methods, cells):
+    # Without lines between the columns seven of them fit in 100 characters.
+    table = Table(title=title, box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
     table.add_column("method", no_wrap=True)
     table.add_column("seeds", justify="right", no_wrap=True)
-    for column in columns:
-        table.add_column(column.heading, justify="right")
-    for name, rows in by_method(records).items():
-        table.add_row(name, str(len(rows)), *(column.text(rows) for column in columns))
+    for heading, texts in cells.items():
+        # A heading is folded over its numbers, which are not folded.
+        width = max(10, *map(len, texts))
+        folded = textwrap.fill(heading, width, break_long_words=False)
+        table.add_column(folded, justify="right", no_wrap=True)
+    for (name, rows), *texts in zip(methods.items(), *cells.values(), strict=True):
+        table.add_row(name, str(len(rows)), *texts)
     return table
 
 

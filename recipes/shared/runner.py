@@ -97,28 +97,35 @@ def run_all(recipe, options, datasets, train, epochs_of, report):
     missing = processes.agreed([run for run in runs if not results.has(*run)])
     left = [Run(*run) for run in missing]
     checkpoints.check_all(options.output, left, checkpoints.identity(options))
-    if len(left) < len(runs):
+    first = processes.is_first()
+    if first and len(left) < len(runs):
         print(f"{len(runs) - len(left)} of {len(runs)} runs are in {results.path}.")
     minutes = getattr(options, "minutes", None)
     limit = TimeLimit(minutes)
     interrupted = not _run_each(left, results, train, epochs_of, limit)
-    done = sum(results.has(*run) for run in runs)
-    if interrupted:
-        print(
-            f"\nInterrupted with {done} of {len(runs)} runs done. "
-            "The same command goes on from there."
-        )
-    elif done < len(runs):
-        print(
-            f"{done} of {len(runs)} runs done; none of the others would have ended "
-            f"within {minutes:g} minutes. The same command goes on from there."
-        )
-    if results.records and processes.is_first():
-        report(results.records)
-        print(f"Done in {time.perf_counter() - start:.0f} s.")
+    # Only the first process knows the runs of earlier commands and of other ones.
+    if first:
+        done = sum(results.has(*run) for run in runs)
+        _tell_what_is_left(done, len(runs), interrupted, minutes)
+        if results.records:
+            report(results.records)
+            print(f"Done in {time.perf_counter() - start:.0f} s.")
     if interrupted:
         processes.leave(130)
     return results.records
+
+
+def _tell_what_is_left(done, total, interrupted, minutes):
+    if interrupted:
+        print(
+            f"\nInterrupted with {done} of {total} runs done. "
+            "The same command goes on from there."
+        )
+    elif done < total:
+        print(
+            f"{done} of {total} runs done; none of the others would have ended "
+            f"within {minutes:g} minutes. The same command goes on from there."
+        )
 
 
 def _run_each(runs, results, train, epochs_of, limit):

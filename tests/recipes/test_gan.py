@@ -72,9 +72,7 @@ def test_losses_are_means_since_the_samples_before_also_in_a_run_that_goes_on():
     done = []
 
     def curve():
-        return SampleCurve(
-            gan_samples.Points(ring()), (4, 10, 30), 10, 7, done.append
-        )
+        return SampleCurve(gan_samples.Points(ring()), (4, 10, 30), 10, 7, done.append)
 
     one = curve()
     for epoch, own in enumerate(losses):

@@ -2,12 +2,25 @@
 
 import io
 import json
+import pathlib
 
+import pytest
 from rich.console import Console
 
 from recipes import markdown
 from recipes.shared import report, result_tables, statistics
-from recipes.shared.results import Results
+from recipes.shared.columns import (
+    CORRUPT_COLUMNS,
+    GAN_COLUMNS,
+    MORE_COLUMNS,
+    REGRESSION_COLUMNS,
+    known_columns,
+)
+from recipes.shared.results import Results, read_measured
+
+MEASURED = sorted(
+    (pathlib.Path(__file__).parents[2] / "recipes/measured").glob("*.csv")
+)
 
 
 def make_record(method, seed, error, gap=0.0):
@@ -38,6 +51,23 @@ def test_one_seed_has_no_deviation():
     text = text_of(result_tables.results_table([make_record("erm", 0, 0.0625)], "toy"))
     assert "6.25" in text
     assert "±" not in text
+
+
+@pytest.mark.parametrize("path", MEASURED, ids=lambda path: path.stem)
+def test_tables_of_what_was_measured_fit_100_columns(path, capsys):
+    try:
+        records = read_measured(path)
+    except ValueError as refused:  # of a recipe that prints its own tables
+        assert "prints its own tables" in str(refused)
+        return
+    more = known_columns(records, (*MORE_COLUMNS, *GAN_COLUMNS))
+    for own in statistics.by_dataset(records).values():
+        first = known_columns(own, CORRUPT_COLUMNS) or REGRESSION_COLUMNS
+        report.print_tables(own, "a", first, more)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) > 3
+    assert max(map(len, lines)) <= 100
+    assert "…" not in "".join(lines)
 
 
 def test_remark_on_confidence_follows_the_records():
