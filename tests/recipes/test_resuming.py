@@ -19,7 +19,7 @@ from tests.recipes.images import write_cifar
 from tests.recipes.photos import write_photos
 
 DIGITS = ["--train-size", "40", "--validation-size", "10", "--epochs", "4"]
-CIFAR = ["--epochs", "4", "--width", "2", "--image-size", "8", "--batch-size", "10"]
+CIFAR = ["--epochs", "4", "--width", "8", "--image-size", "8", "--batch-size", "10"]
 CIFAR += ["--train-size", "40", "--test-size", "20", "--padding", "1", "--no-profile"]
 POINTS = ["--epochs", "4", "--width", "8", "--batch-size", "8", "--dataset", "ring"]
 POINTS += ["--discriminator-steps", "2"]
