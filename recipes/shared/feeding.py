@@ -30,6 +30,14 @@ def check_options(parser, options):
             f"Received: --steps-per-execution {options.steps_per_execution}. Leave it "
             "out, or choose --backend jax or tensorflow."
         )
+    several = getattr(options, "devices", None) not in (None, 1)
+    if options.backend == "tensorflow" and several and steps_per_execution(options) > 1:
+        parser.error(
+            "Expected one step at a time on several devices of TensorFlow, whose "
+            "MirroredStrategy fails in Keras' loop over steps. Received: --devices "
+            f"{options.devices} with --steps-per-execution "
+            f"{options.steps_per_execution}. Leave one of them out."
+        )
     if options.workers and getattr(options, "on_device", None):
         parser.error(
             "Expected images that the host crops, for threads of the host. Received: "

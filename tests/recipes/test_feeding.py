@@ -212,6 +212,17 @@ def test_several_steps_are_refused_on_pytorch(recipe, capsys):
     recipe.parse_options(["--backend", "torch", "--steps-per-execution", "1"])
 
 
+@pytest.mark.parametrize("recipe", [cifar, imagenet])
+def test_several_steps_are_refused_on_several_devices_of_tensorflow(recipe, capsys):
+    arguments = ["--backend", "tensorflow", "--steps-per-execution", "2"]
+    text = refusal(recipe, [*arguments, "--devices", "all"], capsys)
+    text = " ".join(text.split())
+    assert "Expected one step at a time on several devices of TensorFlow" in text
+    assert "Received: --devices all with --steps-per-execution 2. Leave" in text
+    recipe.parse_options([*arguments, "--devices", "1"])
+    recipe.parse_options(["--backend", "jax", *arguments[2:], "--devices", "all"])
+
+
 def test_threads_have_nothing_to_do_where_the_device_crops(capsys):
     text = refusal(cifar, ["--workers", "2", "--on-device"], capsys)
     assert "--workers 2 with --on-device. Leave one" in " ".join(text.split())
