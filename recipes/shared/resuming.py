@@ -136,7 +136,8 @@ class Resuming(keras.callbacks.Callback):
         if not processes.is_first():
             return
         # Keras' callbacks give the model with its values in it, also on JAX.
-        values = [keras.ops.convert_to_numpy(v.value) for v in variables_of(self.model)]
+        # Not of `v.value`: NumPy refuses the mirrored integers of TensorFlow.
+        values = [keras.ops.convert_to_numpy(v) for v in variables_of(self.model)]
         state = {
             **self.same,
             "data": self.data,

@@ -112,7 +112,7 @@ def test_neighbors_noise_and_smoothing_train(tmp_path, capsys):
     errors = [record["metrics"]["last_error"] for record in records]
     assert len(errors) == 3
     printed = capsys.readouterr().out
-    order = [printed.index(f" {name} ") for name in methods]
+    order = [printed.index(f"\n{name} ") for name in methods]
     ranks = sorted(range(3), key=lambda i: errors[i])
     assert sorted(range(3), key=lambda i: order[i])[0] in {
         i for i in range(3) if errors[i] == errors[ranks[0]]
