@@ -95,7 +95,7 @@ def test_a_run_with_wrong_labels_and_attacks(tmp_path, capsys):
     assert 0 <= metrics["fgsm_black_box_error"] <= 1
     assert len(record["profile"]["misses"]) == 11
     printed = capsys.readouterr().out
-    for text in ("last error %", "FGSM", "learned", "50 %"):
+    for text in ("last error", "FGSM", "learned", "50 %"):
         assert text in printed
     names = {path.name for path in (tmp_path / "o").rglob("*")}
     for name in ("profile.png", "cifar10_0.weights.h5", "results.csv"):
