@@ -96,13 +96,15 @@ def print_report(records, num_draws):
 def _against_k(records, title):
     scale = find(records, "independent", 1)["total"]
     table = Table(title=f"{title}: variance relative to K = 1 (± standard error)")
-    table.add_column("K", no_wrap=True)
-    for count in counts_of(records):
-        table.add_column(str(count), justify="right", no_wrap=True)
+    table.add_column("K", justify="right", no_wrap=True)
+    cells = []
     for name in curves_of(records):
+        table.add_column(name, justify="right", no_wrap=True)
         own = curve(records, name, scale)
         pairs = zip(own["total"], own["total_error"], strict=True)
-        table.add_row(name, *(f"{value:.3f} ±{error:.3f}" for value, error in pairs))
+        cells.append([f"{value:.3f} ±{error:.3f}" for value, error in pairs])
+    for count, *texts in zip(counts_of(records), *cells, strict=True):
+        table.add_row(str(count), *texts)
     return table
 
 
