@@ -15,6 +15,7 @@ from keras_multimix.namespaces import numpy_ops
 _LABEL_KEYS = ("labels", "label")
 _MASK_KEYS = ("segmentation_masks", "segmentation_mask")
 _NO_LABEL_KEYS = ("y", "y_true", "target", "targets", "class", "classes")
+_NO_MASK_KEYS = ("mask", "masks", "segmentation", "segmentations")
 _WEIGHT_KEYS = ("sample_weights", "sample_weight")
 _BOX_KEYS = ("bounding_boxes", "bounding_box", "boxes")
 
@@ -154,15 +155,19 @@ def _split_dict(data):
                 fix="remove that key before mixing",
             )
     known = _LABEL_KEYS + _MASK_KEYS + _WEIGHT_KEYS
-    for key in _NO_LABEL_KEYS if not any(key in data for key in known) else ():
+    others = _NO_LABEL_KEYS + _NO_MASK_KEYS
+    for key in others if not any(key in data for key in known) else ():
         leaf = data.get(key)
-        if hasattr(leaf, "dtype") and is_integer(leaf) and len(leaf.shape) <= 2:
+        # Under these names masks of tokens have fewer axes.
+        fewest = 3 if key in _NO_MASK_KEYS else 0
+        if hasattr(leaf, "dtype") and is_integer(leaf) and len(leaf.shape) >= fewest:
             raise invalid(
                 f"key {key!r} in the batch",
                 expected=f"labels under one of the keys {_LABEL_KEYS + _MASK_KEYS}",
                 received=f"integers of shape {tuple(leaf.shape)}, which would count as "
                 "inputs",
-                fix='rename the key to "labels", or pass `(inputs, labels)`',
+                fix='rename the key to "labels" or "segmentation_masks", or pass '
+                "`(inputs, labels)`; cast it to float32 if it is an input",
             )
     groups = [
         {k: v for k, v in data.items() if k not in known},

@@ -45,9 +45,7 @@ def check_scores(scores, from_logits):
     if from_logits:
         return
     sums = values.sum(axis=-1)
-    # Half precision rounds the sum of many classes this far.
-    tolerance = 1e-3 if dtype in ("float32", "float64") else 2e-2
-    if values.min() < 0 or np.abs(sums - 1).max() > tolerance:
+    if values.min() < 0 or np.abs(sums - 1).max() > _tolerance(dtype):
         raise invalid(
             "predictions",
             expected="probabilities: 0 or more, each row summing to 1",
@@ -55,6 +53,27 @@ def check_scores(scores, from_logits):
             f"summing to {sums.min():.4g} to {sums.max():.4g}",
             fix="pass `from_logits=True` for logits, or end the model with a softmax",
         )
+
+
+def are_probabilities(scores):
+    """Whether scores are what `check_scores` accepts as probabilities, in a graph too.
+
+    Args:
+        scores: Floats of shape `(..., C)`.
+
+    Returns:
+        Bools of shape `(...)`.
+    """
+    values = ops.cast(scores, "float32")
+    off = ops.abs(ops.sum(values, axis=-1) - 1.0)
+    return ops.logical_and(
+        ops.min(values, axis=-1) >= 0, off <= _tolerance(dtype_of(scores))
+    )
+
+
+def _tolerance(dtype):
+    """How far from 1 probabilities may sum: half precision rounds many classes so."""
+    return 1e-3 if dtype in ("float32", "float64") else 2e-2
 
 
 def check_targets(targets, scores, weight=None):

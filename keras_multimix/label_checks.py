@@ -65,7 +65,8 @@ def check(batch: Batch, num_classes, data_format):
         data_format: Where its images have their channels.
 
     Raises:
-        ValueError: See `check_labels`; also if the weights do not fit the labels.
+        ValueError: See `check_labels`; also if the weights do not fit the labels, and
+            if there is a number of classes, but no labels.
     """
     _, label_leaves, mask_leaves, weight_leaves = batch.part_leaves
     if num_classes is None and not weight_leaves:  # then the dtype says it all
@@ -73,6 +74,8 @@ def check(batch: Batch, num_classes, data_format):
             if is_integer(leaf):
                 _check_indices(leaf, None)
         return
+    if num_classes is not None and not label_leaves + mask_leaves and not batch.kept:
+        raise _no_labels(batch)
     places = places_of(batch.inputs, data_format)
     parts, weights = (batch.labels, batch.masks), sample_weights_of(batch)
     for part, classes, weight in zip(
@@ -82,6 +85,19 @@ def check(batch: Batch, num_classes, data_format):
         if weight is not None:
             weights_fit = functools.partial(check_weights, places=places)
             map_labels(weights_fit, classes, part, weight)
+
+
+def _no_labels(batch: Batch):
+    named = isinstance(batch.inputs, dict)
+    keys = f", a dict with the keys {list(batch.inputs)}" if named else ""
+    return invalid(
+        "batch",
+        expected="labels, because `num_classes` is given",
+        received=f"inputs alone{keys}",
+        fix="pass `(inputs, labels)`, or name them `labels` or `segmentation_masks` in "
+        "a dict; train with `MixupModel` instead of placing the layer inside of a "
+        "model, where it sees no labels; or leave out `num_classes`",
+    )
 
 
 def check_labels(num_classes, leaf: Tensor, places=NO_PLACES):

@@ -2,9 +2,12 @@
 
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from keras_multimix.annotations import Ops, Tensor
 from keras_multimix.batches import dtype_of, is_integer, leaves_of, same_shape
 from keras_multimix.labels import at_least_float32
+from keras_multimix.namespaces import numpy_ops
 
 
 class Places(NamedTuple):
@@ -74,9 +77,10 @@ def encode(leaf: Tensor, num_classes, ops: Ops, places=NO_PLACES, smoothing=0.0)
 
     Returns:
         Class indices as one-hot float32 with an axis of size `num_classes`, the last,
-        but where images have their channels first axis 1 of their masks; a row of
-        zeros for what is no index. Anything else as it is, at least in float32. And
-        the name of the dtype.
+        but where images have their channels first axis 1 of their masks. What is no
+        index becomes NaN where it is the label of a row, so that the loss shows it,
+        and zeros at a place of masks and sequences, which may leave places out.
+        Anything else as it is, at least in float32. And the name of the dtype.
     """
     if not are_classes(leaf, num_classes, places):
         scores, dtype = at_least_float32(leaf, dtype_of(leaf), ops)
@@ -96,6 +100,9 @@ def encode(leaf: Tensor, num_classes, ops: Ops, places=NO_PLACES, smoothing=0.0)
     index = ops.cast(leaf, dtype)
     index = index[:, None] if axis == 1 else index[..., None]
     scores = ops.cast(ops.equal(index, classes), "float32")
+    if len(leaf.shape) == 1 and ops is not numpy_ops:  # there it was refused
+        known = ops.sum(scores, axis=-1)[:, None] > 0
+        scores = ops.where(known, scores, np.nan)
     if smoothing:
         known = ops.sum(scores, axis=axis)
         known = known[:, None] if axis == 1 else known[..., None]

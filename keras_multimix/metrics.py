@@ -73,8 +73,7 @@ class ExpectedCalibrationError(_MetricOfSums):
         ValueError: For arguments out of range, shapes that do not go together, and,
             where looking waits for no device, NaN, probabilities that do not sum to 1,
             weights below 0, and labels out of range that weigh more than 0. Elsewhere,
-            as in a compiled graph, such labels and weights, and NaN, make the result
-            NaN.
+            as in a compiled graph, any of these makes the result NaN.
 
     References:
         Naeini et al., "Obtaining Well Calibrated Probabilities Using Bayesian Binning",
@@ -275,7 +274,8 @@ def _checked(y_true, y_pred, sample_weight, from_logits):
     """Returns labels, predictions and the weight of each row.
 
     Labels of no class become class 0. They weigh 0 if the caller's weights say so, and
-    NaN otherwise: they were refused, unless nobody can read them.
+    NaN otherwise, as predictions do that are no probabilities: they were refused,
+    unless nobody can read them.
     """
     y_true, y_pred = (ops.convert_to_tensor(each) for each in (y_true, y_pred))
     y_pred = ops.stop_gradient(y_pred)
@@ -284,6 +284,8 @@ def _checked(y_true, y_pred, sample_weight, from_logits):
     class_scores.check_targets(y_true, y_pred, weight)
     fits = class_scores.have_class(y_true, y_pred)
     counts = ops.logical_and(fits, ops.logical_and(weight > 0, ops.isfinite(weight)))
+    if not from_logits:
+        counts = ops.logical_and(counts, class_scores.are_probabilities(y_pred))
     weight = ops.where(ops.logical_or(counts, weight == 0), weight, np.nan)
     if len(y_true.shape) == len(y_pred.shape):
         fits = ops.expand_dims(fits, axis=-1)

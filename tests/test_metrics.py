@@ -456,6 +456,27 @@ def test_bad_input_changes_nothing(metric_class, labels, predictions, message):
     assert float(metric.result()) == before
 
 
+@pytest.mark.skipif(helpers.backend() == "torch", reason="PyTorch reads and refuses")
+@pytest.mark.parametrize("metric_class", [ExpectedCalibrationError, BrierScore])
+def test_logits_taken_for_probabilities_are_no_number_in_a_graph(rng, metric_class):
+    p, y = predictions(rng, 12)
+    model = keras.Sequential([keras.Input(p.shape[1:]), keras.layers.Identity()])
+
+    def evaluated(scores, weight=None, **arguments):
+        model.compile(loss="mse", weighted_metrics=[metric_class(**arguments)])
+        labels = np.eye(10)[y]
+        return model.evaluate(scores, labels, sample_weight=weight, verbose=0)[-1]
+
+    logits = np.log(p) + 1.0
+    assert np.isfinite(evaluated(p))
+    assert np.isfinite(evaluated(logits, from_logits=True))
+    for scores in (logits, 2 * p, p - 0.1):
+        assert np.isnan(evaluated(scores))
+    half = np.arange(12) % 2
+    scores = np.where(half[:, None] == 1, p, logits)
+    assert np.isfinite(evaluated(scores, weight=half))
+
+
 def test_logits_are_not_taken_for_probabilities_only_where_looking_is_free():
     metric = ExpectedCalibrationError(from_logits=True)
     metric.update_state(LABELS, np.array([[5.0, -2.0], [0.0, 9.0]]))

@@ -243,6 +243,17 @@ class CutMix(PairMixingLayer):
             other, has_channel = cut_axes.of_label(shape, images, None, not first)
             if other is not None and not has_channel:
                 raise self._of_other_layout(leaf, "a mask")
+            if self._has_places(leaf, batch):
+                image = next(x for x in batch.input_leaves if len(x.shape) >= 4)
+                size = tuple(image.shape[axis] for axis in self._input_axes(image))
+                raise self._unlike(leaf, size)
+
+    def _has_places(self, leaf: Tensor, batch: Batch):
+        """Whether labels of a row have two axes or more beside the classes."""
+        places = label_kinds.places_of(batch.inputs, self.data_format)
+        classes = label_kinds.are_classes(leaf, self.num_classes, places)
+        shape = label_kinds.encoded_shape(leaf, None, places)
+        return len(shape) >= (3 if classes else 4)
 
     def _check_layout(self, batch: Batch):
         if self._format_is_given or self.axes is not None:
@@ -272,7 +283,8 @@ class CutMix(PairMixingLayer):
             expected = "images and masks of one height and width, 1 or more"
             expected += f", {size}" if size else " (axes 1 and 2)"
             fix = "resize them alike, set `data_format` to where the channels are, or "
-            fix += "use MixUp for data without pixels"
+            fix += "use MixUp for data without pixels; name inputs that stay as they "
+            fix += "are in `unmixed`; flatten labels that are no masks"
         return invalid(
             "batch for CutMix",
             expected=expected,

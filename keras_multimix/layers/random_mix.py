@@ -76,7 +76,7 @@ class RandomMix(MixingLayer):
         seed: int | None = None,
         **kwargs,
     ):
-        layers = _check_layers(_of_one_format(layers, data_format))
+        layers = _check_layers(_of_one_format(_listed(layers), data_format))
         probabilities = _check_probabilities(probabilities, len(layers))
         check_choice("per", per, ("batch", "row"))
         super().__init__(seed=seed, **kwargs)
@@ -240,14 +240,24 @@ class RandomMix(MixingLayer):
         return cls(**config | {"layers": layers})
 
 
+def _listed(layers):
+    if not isinstance(layers, (list, tuple)):
+        raise _no_layers(layers)
+    return list(layers)
+
+
+def _no_layers(layers):
+    return invalid(
+        "argument `layers`",
+        expected="a list of MixUp, MultiMix and CutMix layers",
+        received=f"layers={layers!r:.100}",
+        fix="pass for instance `[MixUp(0.8), CutMix(1.0)]`",
+    )
+
+
 def _check_layers(layers):
     if not layers or not all(isinstance(each, PairMixingLayer) for each in layers):
-        raise invalid(
-            "argument `layers`",
-            expected="a list of MixUp, MultiMix and CutMix layers",
-            received=f"layers={layers!r:.100}",
-            fix="pass for instance `[MixUp(0.8), CutMix(1.0)]`",
-        )
+        raise _no_layers(layers)
     for name in (
         "num_interpolations",
         "num_classes",
@@ -280,7 +290,6 @@ def _check_layers(layers):
 
 def _of_one_format(layers, data_format):
     """Gives layers without a `data_format` of their own the one of the others."""
-    layers = list(layers) if isinstance(layers, (list, tuple)) else []
     known = [each for each in layers if isinstance(each, PairMixingLayer)]
     given = {each.data_format for each in known if each._format_is_given}
     if data_format is not None:

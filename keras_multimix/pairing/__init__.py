@@ -1,6 +1,6 @@
 """Who is mixed with whom: inside a batch, and over a whole training set."""
 
-from keras_multimix.arguments import check_choice
+from keras_multimix.arguments import invalid
 from keras_multimix.pairing.by_content import CallablePairing, Neighbors, SameClass
 from keras_multimix.pairing.fixed import Mirror, Roll, Shuffle
 from keras_multimix.pairing.neighbor_pairs import NeighborPairs
@@ -32,7 +32,16 @@ def get(identifier):
     """
     if isinstance(identifier, Pairing):
         return identifier
-    if callable(identifier):
+    if callable(identifier) and not isinstance(identifier, type):
         return CallablePairing(identifier)
-    check_choice("pairing", identifier, tuple(_NAMED))
-    return _NAMED[identifier]
+    if isinstance(identifier, str) and identifier in _NAMED:
+        return _NAMED[identifier]
+    raise invalid(
+        "argument `pairing`",
+        expected=f"one of {', '.join(map(repr, _NAMED))}; a `SimilarLabels` or "
+        "`WithinShards` of `keras_multimix.pairing`; or a function (x, y, seed) -> "
+        "partner",
+        received=f"pairing={identifier!r:.80}",
+        fix="name one of these; make a class an object, such as "
+        "`SimilarLabels(bandwidth)`",
+    )

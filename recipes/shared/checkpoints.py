@@ -77,15 +77,21 @@ class Checkpoints:
         Args:
             tell: function (line) called for each newer one that is damaged.
         """
+        damaged = []
         for path in self._files():
             if _is_whole(path):
                 self._last = path
-                return path
+                break
+            damaged.append(path)
+        else:
+            path = None
+        for each in damaged:
             tell(
-                f"Expected {path} as it was written. Received: other bytes, by its "
-                "checksum. It is not used; the one before is, or the run begins anew."
+                f"Expected {each} as it was written. Received: other bytes, by its "
+                "checksum. It is not used: "
+                + (f"the run goes on from {path}." if path else "the run begins anew.")
             )
-        return None
+        return path
 
     def clean(self):
         """Removes what killed processes began to write."""

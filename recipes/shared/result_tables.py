@@ -69,7 +69,7 @@ def _table(title, methods, cells):
     table.add_column("seeds", justify="right", no_wrap=True)
     for heading, texts in cells.items():
         # A heading is folded over its numbers, which are not folded.
-        width = max(10, *map(len, texts))
+        width = max(13, *map(len, texts))
         folded = textwrap.fill(heading, width, break_long_words=False)
         table.add_column(folded, justify="right", no_wrap=True)
     for (name, rows), *texts in zip(methods.items(), *cells.values(), strict=True):

@@ -130,6 +130,8 @@ class Resuming(keras.callbacks.Callback):
             self.path = processes.agreed(str(self.path))
             self.content = io.BytesIO(content)
             self.state = read_state(self.content)
+            if processes.is_first():
+                tqdm.write(f"Going on after epoch {self.state['epoch']}: {self.path}")
 
     def _write(self, epoch):
         random = processes.of_each(random_states())

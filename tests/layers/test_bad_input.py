@@ -198,7 +198,7 @@ def test_labels_under_another_key_are_offered_the_right_one(key, dtype):
         layer({"x": np.ones((4, 2)), key: np.zeros(4, dtype)})
     helpers.assert_three_parts(error)
     # Coordinates, and what stands beside real labels, are inputs.
-    layer({"x": np.ones((4, 2)), key: np.zeros(4)})
+    MixUp()({"x": np.ones((4, 2)), key: np.zeros(4)})
     layer(
         {
             "x": np.ones((4, 2)),
@@ -206,6 +206,34 @@ def test_labels_under_another_key_are_offered_the_right_one(key, dtype):
             "labels": np.eye(4)[:, :3],
         }
     )
+
+
+@pytest.mark.parametrize("key", ["y", "target", "mask", "masks", "segmentation"])
+@pytest.mark.parametrize("layer", [MixUp(), MixUp(num_classes=3), CutMix()])
+def test_masks_under_another_key_are_offered_the_right_one(key, layer):
+    images, masks = np.ones((4, 6, 5, 3)), np.zeros((4, 6, 5), "uint8")
+    with pytest.raises(ValueError, match='"segmentation_masks"') as error:
+        layer({"images": images, key: masks})
+    helpers.assert_three_parts(error)
+    # A mask of tokens is an input that stays as it is.
+    tokens = {"x": np.ones((4, 6, 5)), "mask": np.ones((4, 6), "int32")}
+    MixUp(unmixed=["mask"])(tokens)
+
+
+@pytest.mark.parametrize("masks", [(3, 5), (3, 5, 1), (3, 5, 4)])
+def test_masks_of_another_size_are_refused_in_any_form(masks):
+    images, layer = np.ones((4, 6, 10, 3)), CutMix(1.0, num_classes=4)
+    masks = np.zeros((4, *masks), "float32" if masks[-1] == 4 else "int32")
+    for batch in (
+        (images, masks),
+        {"images": images, "labels": masks},
+        {"images": images, "segmentation_masks": masks},
+    ):
+        with pytest.raises(ValueError, match=r"one height and width") as error:
+            layer(batch)
+        helpers.assert_three_parts(error)
+    # MixUp averages each place of a row with that of its partner.
+    assert MixUp(1.0, num_classes=4)(images, masks)[1].shape == (4, 3, 5, 4)
 
 
 @pytest.mark.skipif(helpers.backend() != "jax", reason="JAX has keys")

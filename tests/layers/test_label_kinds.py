@@ -148,7 +148,7 @@ NO_INDICES = {
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.filterwarnings("ignore:invalid value encountered in cast")
 def test_what_is_no_class_index(rng, kind, way):
-    """It is refused where it can be read, and is a row of zeros in a graph."""
+    """It is refused where it can be read, and is NaN in a graph."""
     x = rng.normal(size=(ROWS, 4)).astype("float32")
     layer = MixUp(1.0, num_classes=3, seed=1, pairing="roll")
     y = NO_INDICES[kind]
@@ -158,9 +158,37 @@ def test_what_is_no_class_index(rng, kind, way):
         helpers.assert_three_parts(error)
         return
     known = oracle.one_hot([0, 0, 1, 1, 1, 1], 3)
-    known[1] = 0
+    known[1] = np.nan
     got = run(layer, x, y, way)[1]
     np.testing.assert_allclose(got, mixed(layer, x, known), atol=1e-6)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_places_without_a_class_are_left_out_in_a_graph(rng, smoothing):
+    """Of masks and sequences, such as the pixels of class 255."""
+    x = rng.normal(size=(ROWS, 4, 5, 3)).astype("float32")
+    layer = MixUp(1.0, num_classes=3, label_smoothing=smoothing, seed=1)
+    masks = rng.integers(0, 3, size=(ROWS, 4, 5))
+    known = oracle.one_hot(masks, 3) * (1 - smoothing) + smoothing / 3
+    known[:, 1] = 0
+    masks[:, 1] = 255
+    got = run(layer, x, masks, "dataset")[1]
+    np.testing.assert_allclose(got, mixed(layer, x, known), atol=1e-6)
+
+
+@pytest.mark.parametrize("layer_class", [MixUp, MultiMix, CutMix])
+@pytest.mark.parametrize("name", [None, "image"])
+def test_classes_without_labels_are_refused(rng, layer_class, name):
+    x = rng.normal(size=(ROWS, 4, 5, 3)).astype("float32")
+    layer = layer_class(num_classes=3, seed=1)
+    with pytest.raises(ValueError, match="labels, because `num_classes`") as error:
+        layer(x if name is None else {name: x, "depth": x})
+    helpers.assert_three_parts(error)
+    assert helpers.state(layer)[2] == 0
+    with pytest.raises(ValueError, match="sees no labels"):
+        keras.Sequential([keras.Input((4, 5, 3)), layer, keras.layers.Flatten()])
+    assert layer(x, training=False) is x
+    layer_class(seed=1)(x)
 
 
 def test_integers_without_num_classes_name_all_ways_out():

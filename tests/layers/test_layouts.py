@@ -239,7 +239,7 @@ def test_masks_of_the_clip_beside_an_image(rng):
     clip = rng.normal(size=(ROWS, 5, 6, 8, 3)).astype("float32")
     masks = rng.integers(0, CLASSES, size=(ROWS, 5, 6, 8))
     layer = CutMix(1.0, num_classes=CLASSES, seed=1)
-    drawn = layer.get_random_transformation([image, clip], step=2)
+    drawn = layer.get_random_transformation(([image, clip], masks), step=2)
     got = layer([image, clip], masks, step=2)
     cut = drawn["partner"], drawn["boxes"]
     np.testing.assert_array_equal(got[0][0], oracle.cut_along(image, *cut, (1, 2)))
