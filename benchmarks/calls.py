@@ -1,4 +1,4 @@
-"""What the way of one batch goes through in the library: calls, files, frames."""
+"""What one batch calls in the library, counted: function calls, files and frames."""
 
 import os
 import sys

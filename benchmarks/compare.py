@@ -31,7 +31,10 @@ def parse_options(arguments=None):
     )
     options = parser.parse_args(arguments)
     if not options.files:
-        parser.error("expected files that `python -m benchmarks` wrote, none given")
+        parser.error(
+            "Expected files that `python -m benchmarks` wrote. Received: none. Run it "
+            "first, or name the files."
+        )
     return options
 
 
@@ -50,7 +53,7 @@ def table(found):
     parts = []
     for section in SECTIONS:
         chosen = {what: cells for (of, what), cells in lines.items() if of == section}
-        # Training is the same whatever `fit` compiles: those tables have less columns.
+        # Training is the same whatever `fit` compiles: those tables have fewer columns.
         used = [name for name in columns if any(name in c for c in chosen.values())]
         if chosen:
             parts.append(_part(section, chosen, used))

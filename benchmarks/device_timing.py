@@ -1,4 +1,4 @@
-"""Timing on an accelerator, whose work goes on after a call has returned."""
+"""Timing on an accelerator, whose work continues after a call has returned."""
 
 import itertools
 import math

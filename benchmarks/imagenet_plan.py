@@ -1,8 +1,8 @@
 """The ImageNet recipe's preset `paper` on many devices: what each of them needs.
 
-Measured: the images that one core reads, crops and resizes in a second, and the memory
-of compiled training steps. Computed from these, by rules that the measured figures
-check: the plan. The speed of a device is not measured here; it is an argument.
+The images that one core reads, crops and resizes in a second, and the memory of some
+compiled training steps are measured. The plan is computed from these, by rules that
+further measurements check. The speed of a device is not measured; it is an argument.
 """
 
 import tempfile
@@ -67,9 +67,9 @@ def _write_photos(root):
 def memory_rule(measured, weights):
     """Returns a function (rows, K, at once) -> bytes of a step.
 
-    What grows with the rows that run at once, from two measured steps; the rest stays.
-    Steps in parts keep a sum of the gradients beside those of the part: 8 bytes a
-    weight more.
+    The memory is linear in the rows that run at once. Two measured steps give the
+    constant and the memory of a row. Steps in parts keep a sum of the gradients beside
+    those of the part: 8 bytes a weight more.
 
     Args:
         measured: a dict (rows, K, at once) -> bytes, `MEASURED_STEPS` among its keys.
@@ -87,7 +87,7 @@ def memory_rule(measured, weights):
 
 
 def largest_error(rule, measured):
-    """Returns by which share a rule misses what was measured, at most."""
+    """Returns the largest relative error of a rule, over what was measured."""
     return max(abs(rule(*step) / size - 1) for step, size in measured.items())
 
 

@@ -5,7 +5,7 @@
 
 Takes the options of the recipe. The net of `imagenet` is a small one under the name of
 the ResNet-50. The tests and `benchmarks.reliability` kill it at any time, and compare
-what it measures in the end with a run that was left alone.
+what it measures in the end with an undisturbed run.
 """
 
 import hashlib
@@ -47,9 +47,9 @@ def program(kind, folder, backend):
 
 
 def left_alone(kind, folder, backend):
-    """What a run measures that nobody kills, in the end and on the way.
+    """What an undisturbed run measures, at its end and on the way.
 
-    And the checksums of the samples that it keeps.
+    The checksums of the samples that it keeps are added.
     """
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     subprocess.run(program(kind, folder, backend), check=True, **quiet)
@@ -63,7 +63,7 @@ def left_alone(kind, folder, backend):
 
 
 def killed(kind, folder, backend, count, rng):
-    """Kills a run again and again, each time when it has gone on by an epoch or more.
+    """Kills a run again and again, each time when it has made an epoch or more.
 
     Returns:
         How often it was killed, at most `count` times, and what it measures in the end.

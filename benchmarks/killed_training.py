@@ -1,10 +1,10 @@
-"""Small trainings that are killed at a step and go on.
+"""Small trainings that are killed at a step and continued.
 
     python -m benchmarks.killed_training FOLDER --model mixup --save epochs --kill 7
 
 Trains until the step, where the process kills itself with SIGKILL, which nothing can
-catch; without `--kill` it goes on from what lies in FOLDER to the end. The tests and
-`benchmarks.reliability` compare its weights with those of a training left alone.
+catch; without `--kill` it continues from what is in FOLDER to the end. The tests and
+`benchmarks.reliability` compare its weights with those of an undisturbed training.
 """
 
 import argparse

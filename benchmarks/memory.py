@@ -10,9 +10,10 @@ ROWS = 200  # B: enough to outweigh the program
 
 
 def memory(rounds):
-    """Peaks of K at B rows against plain training's, of K·B rows and of B.
+    """The peak of memory with K interpolations of B rows, relative to plain training.
 
-    What a process needs before it trains is taken off both. A peak is measured once;
+    That trains on K·B rows and on B rows. What a process needs before it trains is
+    subtracted from both. A peak is measured once;
     allocators make it vary from run to run.
     """
     import keras

@@ -1,8 +1,8 @@
-"""What mixing a batch costs, next to what it cannot do without.
+"""What mixing a batch costs, relative to the least that it needs.
 
 That is one pass: to read two different tensors and to write a third, `x + y`, in memory
-that the mode allocates for it as it does for what is mixed. Until version 0.1 it was
-`x + 1`, which reads one; the ratio to that stands beside for one release.
+that the mode allocates for it as it does for what is mixed. Earlier measurements used
+`x + 1`, which reads one tensor; the last column still gives the ratio to that.
 """
 
 import itertools

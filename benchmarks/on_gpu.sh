@@ -19,8 +19,8 @@
 #   SEEDS     of each method that they have to fit for                    (3)
 #   ARGUMENTS more options of the recipe
 #   TABLES    of the evidence, by name; else all of them
-#   JOBS      processes side by side that measure it; they take turns on
-#             the GPU: of 16 each took minutes for a run of seconds       (3)
+#   JOBS      processes that measure the evidence side by side. They take
+#             turns on the GPU: with 16 a run of seconds took minutes     (3)
 #   PYTHON    the interpreter that has JAX and PyTorch                    (python3)
 #   SMALL     anything: everything tiny, to see that the stages run
 set -uo pipefail
@@ -103,7 +103,7 @@ evidence() {
         "$PYTHON" -m recipes.evidence --backend jax --data-dir "$DATA" \
         --output "$folder" --jobs "${JOBS:-3}" --minutes "$MINUTES" \
         --compilation-cache "$CACHE" "${arguments[@]}"
-    # Another call goes on from here; without the networks, which are large.
+    # Another call continues from here; without the networks, which are large.
     tar -czf "$OUTPUT/evidence.tar.gz" --exclude sources --exclude checkpoints \
         -C "$KEPT" evidence
 }

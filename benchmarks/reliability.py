@@ -62,7 +62,10 @@ def values(model):
 
 
 def kill_trainings(count, rng, folder, backend):
-    """Each ends, resumed, with the values of one that was left alone?"""
+    """Kills trainings, and counts those that do not end, resumed, as undisturbed ones.
+
+    They must have the same weights, optimizer and random states.
+    """
     import numpy as np
 
     from benchmarks import killed_training as training
@@ -94,7 +97,7 @@ def kill_trainings(count, rng, folder, backend):
 
 
 def kill_saves(count, rng, folder, backend, plain=False):
-    """The file is that of one whole save?"""
+    """Kills saves, and counts files that are not from one whole save."""
     import numpy as np
 
     from benchmarks import killed_saving
@@ -124,7 +127,7 @@ def kill_saves(count, rng, folder, backend, plain=False):
 
 
 def kill_recipes(count, rng, folder, backend):
-    """No finished run is lost or run again?"""
+    """Kills a recipe, and counts finished runs that are lost or made again."""
     kills = lost = recipes = 0
     while kills < count:
         place = folder / f"recipe{recipes}"
@@ -158,7 +161,7 @@ def _lines(path):
 
 
 def kill_runs(count, rng, folder, backend):
-    """Each ends, going on, with all numbers of one that was left alone?"""
+    """Kills runs, and counts those whose numbers differ from an undisturbed run's."""
     from benchmarks import killed_run
 
     kills = lost = number = 0
@@ -177,7 +180,7 @@ def kill_runs(count, rng, folder, backend):
 
 
 def damage_checkpoints(count, rng, folder, backend):
-    """Each is passed over for the one before, and never taken for whole?"""
+    """Damages checkpoints, and counts those that are used all the same."""
     from benchmarks import killed_training as training
     from recipes.shared.checkpoints import Checkpoints, read_state
 
@@ -197,7 +200,7 @@ def damage_checkpoints(count, rng, folder, backend):
 
 
 def cut_files(count, rng, folder, backend):
-    """Each is refused, and left as it is?"""
+    """Cuts files short, and counts those that are not refused, or that change."""
     import keras
 
     from benchmarks import killed_training as training
@@ -231,7 +234,7 @@ def cut_files(count, rng, folder, backend):
 
 
 def try_inputs(count, rng, folder, backend):
-    """Each is mixed as the oracle does, or refused without a change?"""
+    """Tries inputs, and counts those neither mixed as the oracle does nor refused."""
     import keras
     from hypothesis import HealthCheck, Phase, given, seed, settings
 
@@ -268,16 +271,16 @@ def try_inputs(count, rng, folder, backend):
 
 
 def kill_plain_saves(*arguments):
-    """The same of a model that Keras saves alone: what the faults do elsewhere."""
+    """The same for a model that Keras saves alone, to compare."""
     return kill_saves(*arguments, plain=True)
 
 
 FAULTS = {
     "trainings": ("trainings killed at a random step, then resumed", kill_trainings),
     "saves": ("saves killed while they write", kill_saves),
-    "plain_saves": ("the same of a plain Keras model, to compare", kill_plain_saves),
+    "plain_saves": ("the same for a plain Keras model, to compare", kill_plain_saves),
     "recipes": ("kills of a recipe at a random time", kill_recipes),
-    "runs": ("runs of a recipe killed at a random time, then gone on with", kill_runs),
+    "runs": ("runs of a recipe killed at a random time, then continued", kill_runs),
     "checkpoints": ("checkpoints with a bit changed or cut short", damage_checkpoints),
     "files": ("files cut short", cut_files),
     "inputs": ("hostile and good inputs", try_inputs),

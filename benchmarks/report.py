@@ -2,7 +2,7 @@
 
 A row has `section`, `mode`, `case`, `what`, the ratio's `median`, `low`, `high` and
 `rounds`, and the `goal` that the median is to stay below, or None. If the ratio is to
-a pass, `old` is the median of that to `x + 1`, which was called a pass before.
+a pass, `old` is the median ratio to `x + 1`, which was called a pass before.
 """
 
 from recipes.shared.result_tables import console
@@ -16,7 +16,7 @@ TITLES = {
     "late": "mixing at a late layer, relative to what its FLOPs say",
     "memory": "the peak of memory, relative to plain training's",
     "startup": "import and first step",
-    "calls": "what the way of a batch of 128×32×32×3 goes through, counted",
+    "calls": "function calls of the package for one batch of 128×32×32×3",
     "by_hand": "mixing 128×32×32×3 and labels, relative to lines written by hand",
 }
 _HEADINGS = ("mode", "case", "what", "ratio", "quartiles", "goal", "", "to x + 1")

@@ -16,7 +16,9 @@ LATE = "stage_3"
 
 
 def steps(rounds):
-    """A step against a plain one: K = 1, K rows in place of one, and K times the rows.
+    """The time of a mixing step relative to a plain step.
+
+    It is measured for K = 1, for `keep_batch_size=True`, and for K times the rows.
 
     Returns:
         (rows, notes): see `report`.

@@ -2,6 +2,7 @@
 
 import functools
 
+import keras
 import numpy as np
 
 from keras_multimix import tracing
@@ -66,7 +67,7 @@ def check(batch: Batch, num_classes, data_format):
 
     Raises:
         ValueError: See `check_labels`; also if the weights do not fit the labels, and
-            if there is a number of classes, but no labels.
+            if there is a number of classes, but no labels in a dict or in a model.
     """
     _, label_leaves, mask_leaves, weight_leaves = batch.part_leaves
     if num_classes is None and not weight_leaves:  # then the dtype says it all
@@ -74,8 +75,8 @@ def check(batch: Batch, num_classes, data_format):
             if is_integer(leaf):
                 _check_indices(leaf, None)
         return
-    if num_classes is not None and not label_leaves + mask_leaves and not batch.kept:
-        raise _no_labels(batch)
+    if num_classes is not None and not label_leaves + mask_leaves:
+        _check_alone(batch)
     places = places_of(batch.inputs, data_format)
     parts, weights = (batch.labels, batch.masks), sample_weights_of(batch)
     for part, classes, weight in zip(
@@ -87,10 +88,14 @@ def check(batch: Batch, num_classes, data_format):
             map_labels(weights_fit, classes, part, weight)
 
 
-def _no_labels(batch: Batch):
+def _check_alone(batch: Batch):
+    """Refuses inputs without labels, but for arrays that a caller mixes alone."""
     named = isinstance(batch.inputs, dict)
+    symbolic = any(isinstance(x, keras.KerasTensor) for x in batch.input_leaves)
+    if batch.kept is not None or not (named or symbolic):
+        return
     keys = f", a dict with the keys {list(batch.inputs)}" if named else ""
-    return invalid(
+    raise invalid(
         "batch",
         expected="labels, because `num_classes` is given",
         received=f"inputs alone{keys}",

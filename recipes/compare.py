@@ -1,4 +1,4 @@
-"""The tests of recipes/plan.md, each family corrected after Holm.
+"""The tests of recipes/plan.md, each family with Holm's correction.
 
     python -m recipes.compare
     python -m recipes.compare --family corruptions --measured recipes/measured

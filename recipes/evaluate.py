@@ -5,9 +5,9 @@
     python -m recipes.evaluate NET.keras --data-dir DIR --corruptions
     python -m recipes.evaluate NET.keras --dataset cifar10 --data-dir DIR --seed 3
 
-The record beside the net says which rows it learned, so that the others are the same:
-on the same backend and machine the numbers are those of results.json. With `--dataset`
-it is measured on other data, which further options describe as those of that recipe.
+The record beside the net says which rows it learned, so that the test rows are the same
+too: on the same backend and machine the numbers are those of results.json. `--dataset`
+measures it on other data; the options of the recipe of these data describe them.
 """
 
 import argparse
@@ -72,7 +72,8 @@ def parse_options(arguments=None):
     if others and not options.dataset:
         parser.error(
             f"Expected --dataset before options that describe it. Received: "
-            f"{' '.join(others)}. Without it, the record beside the net says it all."
+            f"{' '.join(others)}. Add it, or leave them out: the record beside the net "
+            "describes the data that it has learned."
         )
     return options, others
 
@@ -84,7 +85,7 @@ def read_record(path):
         path: of the net.
 
     Raises:
-        ValueError: Where there is none, or it is none of these.
+        ValueError: If there is no record, or it is no record of a recipe.
     """
     beside = path.with_suffix(".json")
     try:

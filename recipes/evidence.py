@@ -6,9 +6,10 @@
 
 Every method of a table is a process of its own. What the plan leaves to validation rows
 is measured first, decided by the plan's rule, and given to the tables that need it. The
-same command goes on after an interruption. Each table lies in OUTPUT/NAME. With
+same command continues after an interruption. Each table is in OUTPUT/NAME. With
 `--measured recipes/measured` the records of whole tables are kept there as NAME.csv,
-those of others in `unfinished`, from which the same option goes on, elsewhere too.
+and the records of unfinished tables in `unfinished`. A command with the same option
+continues from them, on another machine too.
 """
 
 import argparse

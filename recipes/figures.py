@@ -3,7 +3,7 @@
     python -m recipes.figures
     python -m recipes.figures --output recipes/figures --measured recipes/measured
 
-A figure whose records are not there is left out, and said so.
+If the records of a figure are missing, a line says so and it is left out.
 """
 
 import argparse

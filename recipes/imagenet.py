@@ -106,7 +106,9 @@ def learning_rates(options, epochs, steps_per_epoch):
 
 
 def steps_of(images, options):
-    """Steps of an epoch: as many for every method, as the control has larger batches.
+    """The steps of an epoch, the same for every method.
+
+    The control for equal compute has larger batches instead.
 
     Args:
         images: a `recipes.datasets.image_folders.Images`.

@@ -75,8 +75,9 @@ def main(arguments=None):
         if missing:
             measured = ", ".join(known)
             parser.error(
-                f"expected --columns from {measured}, which these runs measured; "
-                f"received {', '.join(sorted(missing))}"
+                f"Expected --columns from {measured}, which these runs measured. "
+                f"Received: {', '.join(sorted(missing))}. Leave --columns out, or "
+                "choose from these."
             )
         print(f"\n{dataset}:\n")
         print("\n".join(table(own, columns, options.reference)))

@@ -11,9 +11,10 @@ The bandwidth is in the unit of the standardised target. C-Mixup's code leaves t
 as they are: its 1.75 dB for Airfoil is a quarter of their deviation, hence 0.25 here.
 
 The preset "paper" has what that code sets (Yao et al., NeurIPS 2022, 2210.05775): data,
-two hidden layers of 128, Adam at 0.01, batches of 16, 100 epochs, about its split. The
-code differs in this: leaky ReLU, inputs between 0 and 1, one λ a batch, mixing after
-the first layer, and it keeps the epoch that validates best. Here the last one counts.
+two hidden layers of 128, Adam at 0.01, batches of 16, 100 epochs, and about the same
+split. The code differs in this: leaky ReLU, inputs between 0 and 1, one λ a batch,
+mixing after the first layer, and it keeps the epoch with the lowest validation error.
+Here the last epoch counts.
 """
 
 import sys
@@ -106,7 +107,7 @@ def main(arguments=None):
             for name in options.dataset
         }
     except KeyboardInterrupt:
-        print("\nInterrupted while choosing. The same command goes on from there.")
+        print("\nInterrupted while choosing. The same command continues from there.")
         sys.exit(130)
 
     def train(run, on_epoch_end):

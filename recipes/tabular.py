@@ -4,9 +4,9 @@
 
 Two hidden layers of 128 units, 10 epochs, batches of 16, Adam as Keras sets it: the
 paper's setting. It does not state α, nor how it split the data and encoded them; here
-α is swept, a third of the rows test, numbers are standardised by the training rows.
-What to expect: differences are small, and where a method gains, so does plain training
-that goes on for longer.
+several α are tried, a third of the rows are test rows, and numbers are standardised by
+the training rows. What to expect: differences are small, and where a method gains,
+longer plain training gains too.
 """
 
 from recipes.shared import commands, devices

@@ -67,8 +67,8 @@ class MixUp(PairMixingLayer):
         x: Inputs of shape `(B, ...)`, a nested structure of them, or the whole batch
             as `(x, y)`, `(x, y, sample_weight)` or a dict with the keys `"labels"`,
             `"segmentation_masks"` and `"sample_weights"` (or their singular) beside
-            any keys for inputs. Axis 0 is the batch. Without `num_classes` an array
-            alone is mixed without labels.
+            any keys for inputs. Axis 0 is the batch. An array alone is mixed without
+            labels.
         y: Labels, likewise. Floats of any rank are mixed as they are. Class indices, of
             shape `(B, ...)` or `(B, ..., 1)`, become one-hot: see `num_classes`.
         sample_weight: Weights of the rows, shape `(B,)`, or of places in them; one for
@@ -91,10 +91,10 @@ class MixUp(PairMixingLayer):
             mixed: parts of different numbers of rows, no batch axis, integer labels
             without `num_classes`, integers whose last axis is `num_classes` (class
             indices or scores?), indices out of range, token ids, strings, ragged or
-            sparse tensors, and inputs alone with `num_classes`. No random state moves
-            then. In a compiled graph, where labels cannot be read, what is no class
-            index becomes NaN as the label of a row, and zeros at a place of a mask or
-            sequence.
+            sparse tensors, and, with `num_classes`, a dict without labels or a model's
+            symbolic inputs. No random state moves then. In a compiled graph, where
+            labels cannot be read, what is no class index becomes NaN as the label of a
+            row, and zeros at a place of a mask or sequence.
 
     References:
         Zhang, Cissé, Dauphin, Lopez-Paz, "mixup: Beyond Empirical Risk Minimization",

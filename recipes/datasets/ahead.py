@@ -7,10 +7,10 @@ from recipes.datasets.batches import MadeOfOthers
 
 
 class Ahead(MadeOfOthers):
-    """The batches of another dataset, the next ones of which threads make meanwhile.
+    """The batches of another dataset. Threads make the next ones while a step runs.
 
-    They are the same in the same order. Keras' own `workers` keep batches of an epoch
-    for the next one, and take the first one last.
+    The batches are the same, in the same order. Keras' own `workers` keep batches of an
+    epoch for the next one, and take the first one last.
 
     Args:
         dataset: a `keras.utils.PyDataset` with an attribute `epoch`, whose batches

@@ -14,7 +14,7 @@ class ShuffledRows(keras.utils.PyDataset):
     """Batches `(inputs, labels)`, shuffled anew every epoch.
 
     Nothing but the seed and the attribute `epoch` fixes the order, on every backend and
-    in every process: set `epoch` to go on where a training stopped. Pass
+    in every process: set `epoch` to continue where a training stopped. Pass
     `shuffle=False` to `fit`, which would draw an order of the batches.
 
     Args:
@@ -74,7 +74,7 @@ class ShuffledRows(keras.utils.PyDataset):
 
 
 class MadeOfOthers(keras.utils.PyDataset):
-    """Batches that are made of those of other datasets, whose `epoch` is theirs."""
+    """Batches that are made from the batches of other datasets, at their `epoch`."""
 
     def __init__(self, *datasets):
         super().__init__()
@@ -94,12 +94,12 @@ class MadeOfOthers(keras.utils.PyDataset):
         return len(self.datasets[0])
 
     def part_of(self, index):
-        """That of `ShuffledRows`; None where there are no shares."""
+        """The part that `ShuffledRows` gives; None if there are no shares."""
         own = getattr(self.datasets[0], "part_of", None)
         return own and own(index)
 
     def on_epoch_end(self):
-        """Goes to the next epoch of each."""
+        """Goes to the next epoch of each dataset."""
         for dataset in self.datasets:
             dataset.on_epoch_end()
 
@@ -175,7 +175,7 @@ def two_datasets(inputs, labels, batch_size, *, seed=0, **kwargs):
 
 
 def crop_and_flip(images, generator, padding=4, part=None):
-    """Moves each image by up to `padding` pixels and mirrors every other one.
+    """Moves each image by up to `padding` pixels, and mirrors it with probability ½.
 
     Args:
         images: (B, height, width, channels) array.

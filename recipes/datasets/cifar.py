@@ -22,7 +22,7 @@ def load(name, data_dir, tensorflow_datasets=False):
         name: "cifar10" or "cifar100" (fine labels).
         data_dir: folder that may hold a copy, an npz file whose name begins with
             `name` and whose arrays are called as above. Without one Keras downloads
-            the data set from its home.
+            the data set.
         tensorflow_datasets: reads it with TensorFlow Datasets, whose folder is
             `data_dir`.
     """

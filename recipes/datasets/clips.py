@@ -57,7 +57,7 @@ def waveform(files, path, sample_rate):
     """The samples of one of these files, a wav, in [-1, 1] at `sample_rate`."""
     content = files[path]
     with warnings.catch_warnings():
-        # Some clips carry text beside the samples; SciPy leaves it out and says so.
+        # Some clips have text beside the samples; SciPy leaves it out and warns.
         warnings.simplefilter("ignore", scipy.io.wavfile.WavFileWarning)
         rate, samples = scipy.io.wavfile.read(
             io.BytesIO(content) if isinstance(content, bytes) else content

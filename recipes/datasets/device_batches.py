@@ -1,7 +1,7 @@
 """Batches of augmented images made on the device, where the training set stays.
 
-A GPU trains a small network on more images a second than one CPU core can crop and
-flip, and than are copied to it in time.
+A GPU trains a small network faster than one CPU core can crop and flip images, and
+faster than they can be copied to the GPU.
 """
 
 import keras

@@ -22,7 +22,7 @@ def load(data_dir):
     """Returns x_train, y_train, x_test, y_test: uint8 images and classes, all of them.
 
     Args:
-        data_dir: folder that may hold a copy, the four files of the data set's home
+        data_dir: folder that may hold a copy, the four files of the data set's site
             such as `train-images-idx3-ubyte.gz`, or a folder `fashion-mnist` with them;
             Debian's `dataset-fashion-mnist` has them in /usr/share/datasets. Without
             them Keras downloads the data set.

@@ -16,7 +16,7 @@ class File:
         name: where it lies under the data folder, with slashes; a copy may lie higher
             up: "uci/iris/iris.data" is also found as iris/iris.data and iris.data.
         sha256: hexadecimal hash of its content.
-        url: its home; None where it can only be put there by hand.
+        url: its address; None where it can only be put there by hand.
         member: its name in the zip archive at `url`, without folders; None where `url`
             is the file itself.
         other_sha256: hashes of copies in another form that are as good.
@@ -54,7 +54,7 @@ def locate(file, data_dir):
 
 def _fetch(file, target):
     target.parent.mkdir(parents=True, exist_ok=True)
-    # Work goes on in a folder of its own beside the target, on the same disk: the
+    # The work is done in a folder of its own beside the target, on the same disk: the
     # final rename is atomic, so that a file under its final name is always whole.
     with tempfile.TemporaryDirectory(prefix=".download-", dir=target.parent) as folder:
         if file.member is None:
@@ -105,7 +105,7 @@ def _checked(file, path, source):
 
 
 def _missing(file, place, reason):
-    home = file.url or "the data set's home"
+    home = file.url or "the data set's site"
     inside = f", where it is called {file.member}," if file.member else ""
     return ValueError(
         f"Expected {file.name} in --data-dir, as {place}, or a network to download "

@@ -32,9 +32,9 @@ class Part:
             and in their own order.
         numbered: function (seed, steps, batch_size, share) -> a dataset of (number,
             (content, class)), in random orders, for the batches whose numbers are in
-            the range `steps`; a process reads its share of them alone. An image's
-            number goes on in the next pass, and is no other process's. The seed and
-            the number of a pass alone fix its order.
+            the range `steps`; a process reads only its share of them. The numbers
+            continue in the next pass, and no two processes have the same number. The
+            seed and the number of a pass alone fix its order.
     """
 
     size: int

@@ -11,8 +11,9 @@ from recipes.datasets.files import File, locate
 from recipes.datasets.split import Split, some_rows
 
 NAMES = ("speech_commands", "speech_commands_subset", "spoken_digit")
-# The first one there is counts; without any, the first one is downloaded where it has
-# a home. mixup's paper has the 30 words of version 0.01.
+# The first of these archives that is in the folder is used. If none is there, the first
+# one is downloaded, if it has an address. mixup's paper has the 30 words of version
+# 0.01.
 ARCHIVES = {
     "speech_commands": (
         File(
@@ -39,7 +40,7 @@ ARCHIVES = {
         ),
     ),
 }
-# Where a person looks for what has no archive to download.
+# Where a person can find what has no archive to download.
 _HOMES = {
     "speech_commands": "http://download.tensorflow.org/data",
     "speech_commands_subset": (
@@ -128,7 +129,7 @@ def load_split(
 
 
 def load_tfds_split(name, data_dir, seed=0, sample_rate=16000, **sizes):
-    """The same of TensorFlow Datasets, whose folder is `data_dir`.
+    """The same from TensorFlow Datasets, whose folder is `data_dir`.
 
     Its speech_commands has 12 classes, 10 words, silence and all else. Its
     spoken_digit has one part, of which the last tenth tests here.

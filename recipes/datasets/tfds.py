@@ -26,7 +26,7 @@ def load_arrays(name, split, data_dir=None):
         name: one of `NAMES`.
         split: as TensorFlow Datasets writes it: "train", "test[:100]".
         data_dir: where it keeps data sets; None is its own folder in the user's home.
-            What is not there is downloaded from the data set's home.
+            What is not there is downloaded from the data set's site.
     """
     inputs, labels = zip(*examples(name, split, data_dir), strict=True)
     is_audio = _INPUTS.get(name) == "audio"

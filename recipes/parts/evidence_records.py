@@ -1,4 +1,4 @@
-"""Where the records of tables are kept: whole ones to read, others to go on from.
+"""Where the records of tables are kept: whole ones to read, others to continue from.
 
 MEASURED/NAME.csv                whole tables
 MEASURED/unfinished/NAME.json    what OUTPUT/NAME/results.json holds of others
@@ -14,7 +14,7 @@ _CHOICES, _RECORDS = "choices.json", "results.json"
 
 
 def take_over(measured, output, names):
-    """Copies what is there of tables to where their recipes go on from it.
+    """Copies the records of tables to where their recipes continue from them.
 
     Args:
         measured: folder of records, or None.
@@ -50,7 +50,8 @@ def keep(measured, output, name, whole):
         shutil.copyfile(records.with_suffix(".csv"), measured / f"{name}.csv")
         unfinished.unlink(missing_ok=True)
     else:
-        # One line a table: nobody reads it, and a change shows where it is.
+        # One line for a whole table: people do not read these files, and a diff then
+        # shows only which table has changed.
         text = json.dumps(json.loads(records.read_text("utf-8")))
         write_whole(unfinished, text + "\n")
 

@@ -86,7 +86,7 @@ class Pool:
                     break
                 time.sleep(0.2)
         except KeyboardInterrupt:
-            print("Interrupted. The same command goes on from there.")
+            print("Interrupted. The same command continues from there.")
         finally:
             self._stop()
         for name in dict.fromkeys(job.name for job in [*self.cut, *self.waiting]):

@@ -31,7 +31,8 @@ class Choice(NamedTuple):
 
     Attributes:
         option: the option of the command that it sets.
-        values: what it may be, best first where two measure alike.
+        values: the possible values. Of those whose error is within a standard error of
+            the lowest one, the first is taken.
         arguments: of `recipes.fashion`, without the option.
         methods: the methods over which the error is averaged.
     """
@@ -75,7 +76,7 @@ def _k(number):
     )
 
 
-# In the order in which they are worth having.
+# The most important tables first.
 TABLES = {
     "fashion_keras_example": Table("fashion", ("--preset", "keras_example")),
     "fashion_55000": Table(

@@ -36,16 +36,16 @@ class SampleCurve(keras.callbacks.Callback):
         self.done = 0
 
     def on_train_batch_begin(self, batch, logs=None):
-        """Takes those that are due within an epoch.
+        """Takes the samples that are due within an epoch.
 
-        At the end of a step Keras would wait for its losses, in each of them.
+        With `on_train_batch_end` Keras would wait for the losses after every step.
         """
         iteration = self.done * self.per_epoch + batch
         if batch and iteration in self.iterations:
             self._take(iteration, self._sums_after(batch))
 
     def on_epoch_end(self, epoch, logs=None):
-        """Takes those that are due at its end, and reports the epoch as done."""
+        """Takes the samples that are due at its end, and reports the epoch as done."""
         self.sums = self._sums_after(self.per_epoch)
         self.done = epoch + 1
         iteration = self.done * self.per_epoch
@@ -54,7 +54,7 @@ class SampleCurve(keras.callbacks.Callback):
         self.notify(logs)
 
     def state(self):
-        """What a run that goes on needs of it: numbers, and arrays of samples."""
+        """What a run needs of it to continue: numbers, and arrays of samples."""
         return {
             "points": self.points,
             "snapshots": {str(k): samples for k, samples in self.snapshots.items()},

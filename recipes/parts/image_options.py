@@ -81,7 +81,7 @@ def add_measure_options(parser):
 
 
 def check_epsilon(options):
-    """Brings one ε alone into the form that it had before there could be several."""
+    """Makes a list with one ε a number, as records of earlier runs have it."""
     if isinstance(options.epsilon, list) and len(options.epsilon) == 1:
         options.epsilon = options.epsilon[0]
 

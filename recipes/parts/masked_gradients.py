@@ -28,8 +28,8 @@ def masking_remarks(records):
     for method, rows in by_method(records).items():
         for finding in _findings(_mean_errors(rows)):
             remarks.append(
-                f"{method}: {finding}. Its gradients may be masked: read no robustness "
-                "out of the white box."
+                f"{method}: {finding}. Its gradients may be masked: the errors of the "
+                "white box do not show that it is robust."
             )
     return remarks
 

@@ -124,7 +124,7 @@ def _error(network, rows, unit):
 def choose(dataset, methods, options, load_split):
     """Chooses α and the bandwidth of each method by the mean error on validation rows.
 
-    What was measured is kept in OUTPUT/chosen.json, so that the same command goes on.
+    What was measured is kept in OUTPUT/chosen.json, so that the same command continues.
 
     Args:
         dataset: its name.

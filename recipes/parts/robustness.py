@@ -160,7 +160,7 @@ def attack_errors(network, source, split, options, seed):
 def with_noise(images, epsilon, seed):
     """Images whose values each moved by ε, up or down at random, within [0, 1].
 
-    As far from the images as examples of FGSM are, but blind.
+    As far from the images as examples of FGSM are, but without a gradient.
     """
     signs = 2 * np.random.default_rng(seed).integers(0, 2, images.shape) - 1
     return np.clip(images + epsilon * signs, 0, 1).astype(images.dtype)

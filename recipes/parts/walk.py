@@ -19,7 +19,7 @@ def save_example_walk(path, num_interpolations):
     coefficients = np.asarray(transformation["coefficients"])[0]
     walk = np.concatenate([pair[:1], mixed, pair[1:]])
     titles = [f"λ = {λ:.2f}" for λ in (1.0, *coefficients, 0.0)]
-    # Ink on paper.
+    # Dark digits on a white ground are easier to see.
     figure = plot_examples(1 - walk, titles, num_columns=len(walk))
     figure.suptitle(
         f"MultiMix(alpha=1.0, num_interpolations={num_interpolations}): "

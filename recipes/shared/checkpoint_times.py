@@ -37,12 +37,12 @@ def every(text):
 
 
 def add_option(parser):
-    """Adds the option of a recipe whose runs go on; presets may set it."""
+    """Adds the option of a recipe whose runs can continue; presets may set it."""
     parser.add_argument(
         "--checkpoint-every",
         type=every,
         metavar="WHEN",
-        help="keep all that a run needs to go on, after so many epochs or minutes: "
+        help="keep all that a run needs to continue, after so many epochs or minutes: "
         "5epochs, 10min, or never",
     )
 

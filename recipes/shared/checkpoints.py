@@ -1,9 +1,9 @@
 """The checkpoints of a run: files whose names say whether their content is whole.
 
 OUTPUT/checkpoints/<run>/000012-<start of the SHA-256>.npz holds the values of all
-variables, and what else a run needs to go on, as JSON and arrays. NumPy writes it,
-because HDF5, which Keras writes, ends the process with a segmentation fault where a
-disk is full.
+variables, and what else a run needs to continue, as JSON and arrays. NumPy writes it,
+because HDF5, which Keras writes, ends the process with a segmentation fault if a disk
+is full.
 """
 
 import hashlib
@@ -35,7 +35,7 @@ def folder_of(output, run):
 class Checkpoints:
     """The checkpoints of one run, which one process at a time may use.
 
-    Of processes that train together it is the first one.
+    If several processes train together, only the first one uses them.
 
     Args:
         folder: where they are.
@@ -46,7 +46,7 @@ class Checkpoints:
         self._last = None  # the newest that is known to be whole
 
     def write(self, epoch, values, state):
-        """Writes one, whole or not at all, and keeps the one before.
+        """Writes a checkpoint, whole or not at all, and keeps the one before.
 
         Args:
             epoch: number of epochs that are done.
@@ -72,10 +72,10 @@ class Checkpoints:
         self._last = new
 
     def newest(self, tell=lambda line: None):
-        """The path of the newest whole one, or None.
+        """The path of the newest whole checkpoint, or None.
 
         Args:
-            tell: function (line) called for each newer one that is damaged.
+            tell: function (line) called for each newer checkpoint that is damaged.
         """
         damaged = []
         for path in self._files():
@@ -89,7 +89,7 @@ class Checkpoints:
             tell(
                 f"Expected {each} as it was written. Received: other bytes, by its "
                 "checksum. It is not used: "
-                + (f"the run goes on from {path}." if path else "the run begins anew.")
+                + (f"the run continues from {path}." if path else "it starts anew.")
             )
         return path
 
@@ -98,7 +98,7 @@ class Checkpoints:
         remove_unfinished(self.folder)
 
     def remove(self):
-        """Removes them all: the run has its record."""
+        """Removes all checkpoints of a run that has its record."""
         shutil.rmtree(self.folder, ignore_errors=True)
         if self.folder.parent.is_dir() and not any(self.folder.parent.iterdir()):
             self.folder.parent.rmdir()
@@ -137,7 +137,7 @@ def read_values(path):
 
 
 def check_all(output, runs, same):
-    """Refuses to go on where a run was begun with other options, before any runs.
+    """Refuses to continue a run that was begun with other options, before any run.
 
     Args:
         output: the output folder.
@@ -145,7 +145,7 @@ def check_all(output, runs, same):
         same: what `identity` gave.
 
     Raises:
-        ValueError: Nothing has changed then.
+        ValueError: If a run has other options; nothing has changed then.
     """
     for run in runs if processes.is_first() else ():
         path = Checkpoints(folder_of(output, run)).newest()
@@ -154,7 +154,7 @@ def check_all(output, runs, same):
 
 
 def identity(options):
-    """What a run that goes on must have been begun with.
+    """What a run must have been begun with, so that it may continue.
 
     Args:
         options: what `recipes.shared.options.parse` gave.

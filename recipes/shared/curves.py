@@ -55,7 +55,7 @@ class TestCurve(keras.callbacks.Callback):
         return done % self.every == 0 or done > self.epochs - self.last
 
     def state(self):
-        """What a run that goes on needs of it, for JSON."""
+        """What a run needs of it to continue, for JSON."""
         bins = self._bins()
         return {"points": self.points, "reliability": bins, "done": self.done}
 

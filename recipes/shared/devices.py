@@ -67,8 +67,8 @@ def start(options):
         options: with `backend`, `batch_size`, and those of `add_options`.
 
     Raises:
-        ValueError: If there are not as many devices, if they do not divide the batch
-            size, or if the backend cannot train so.
+        ValueError: If there are fewer devices, if the batch size is no multiple of
+            their number, or if the backend cannot train in this way.
     """
     global _team
     _refuse_other_ways(options)
@@ -79,7 +79,7 @@ def start(options):
         lower = options.batch_size // share.devices * share.devices
         near = [str(n) for n in (lower, lower + share.devices) if n]
         raise ValueError(
-            f"Expected a batch that {share.devices} devices divide. Received: "
+            f"Expected a multiple of {share.devices}, the number of devices. Received: "
             f"--batch-size {options.batch_size}. Pass --batch-size "
             f"{' or '.join(near)}, or another number of --devices."
         )
@@ -100,7 +100,8 @@ def scope():
 def outside():
     """A context in which new networks are those of one device, on JAX.
 
-    Keras does not divide rows among devices that do not divide them.
+    Keras cannot split rows over devices if their number is no multiple of the number of
+    devices.
     """
     import keras
 
@@ -144,7 +145,7 @@ def connect(model):
 
 
 def _refuse_other_ways(options):
-    """Refuses what the backend has no way for."""
+    """Refuses options for ways to train that the backend does not have."""
     names = ("coordinator", "num_processes", "process_index")
     given = [name for name in names if getattr(options, name) is not None]
     if options.backend != "jax" and given:

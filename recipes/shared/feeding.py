@@ -1,4 +1,4 @@
-"""How a run is fed and started: options that change no number of its results."""
+"""How a run gets its data and starts: options that change results by rounding only."""
 
 from recipes.shared import compile_cache
 from recipes.shared.options import integer_from

@@ -15,8 +15,8 @@ except ImportError:  # Windows
 def locked(path, refusal=None):
     """Holds a lock while the block runs; a process that is killed holds none.
 
-    Of processes that train together the first one holds it for all. Where the system
-    has no such locks, the block runs without one.
+    If processes train together, the first one holds it for all. If the system has no
+    such locks, the block runs without one.
 
     Args:
         path: a file to lock by; it is made, and removed at the end. Its folder is made

@@ -44,7 +44,7 @@ def reliability(logits, labels):
 def measure(logits, labels):
     """All measures of (N, C) logits against (N,) integer labels, as a dict.
 
-    Where a run has diverged, its logits are NaN: the error is counted, the rest is NaN.
+    If a run has diverged, its logits are NaN: the error is counted, the rest is NaN.
     """
     logarithms = log_probabilities(logits)
     probabilities = np.exp(logarithms)

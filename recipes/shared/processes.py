@@ -243,9 +243,9 @@ class _JaxProcesses(_Alone):
         message = f"{kind.__name__}: {error}"
         if lost:
             message = (
-                f"Expected all {self.count} processes to train on. Received: "
+                f"Expected all {self.count} processes to keep training. Received: "
                 f"{' '.join(str(error).split())} Perhaps one has died: see what each "
-                "has printed. The same command in all goes on from what is written."
+                "has printed. Start the same command in all of them: it continues."
             )
             print(f"\n{message}", file=sys.stderr)
         else:

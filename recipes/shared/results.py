@@ -32,8 +32,8 @@ def settings_of(options):
 class Results:
     """The records of one output folder, in results.json and as a table in results.csv.
 
-    Of processes that train together the first one reads and writes; the others hold
-    what they have added.
+    If processes train together, the first one reads and writes; the others hold what
+    they have added.
 
     Args:
         folder: where the files are; made if it is not there.
@@ -115,8 +115,9 @@ class Results:
             for r in self.records
         ]
         write_table(self.path.with_suffix(".csv"), rows)
-        # Last, because a run counts from here on: a process that is killed before has
-        # a run in the table that will be run again, never one that is missing there.
+        # Last, because a run counts from here on. A process that is killed between the
+        # two writes leaves a run in the table that will be made again, but no finished
+        # run is missing from the table.
         write_whole(self.path, json.dumps(without_nan(self.records), indent=1) + "\n")
 
 

@@ -1,4 +1,4 @@
-"""A callback that keeps all of a run at the end of epochs, and goes on from there."""
+"""A callback that keeps all of a run at the end of epochs, and continues from there."""
 
 import io
 import shutil
@@ -23,27 +23,28 @@ from recipes.shared.results import check_same
 class Resuming(keras.callbacks.Callback):
     """Writes checkpoints, and gives `fit` the state of the newest whole one.
 
-    A run that goes on is, on a device that computes the same thing in the same way each
-    time, the run that was never stopped. It goes on in as many processes and devices as
-    before. The first process writes and reads, and tells the others what it has read:
-    each gets its own random states, and the variables of the first one. Those of others
-    differ in no more than the moving averages of batch normalization on PyTorch, which
-    train nothing, and which the first process alone writes measures of.
+    On a device that computes the same thing in the same way each time, a run that
+    continues is equal to a run that was never stopped. It continues with the same
+    number of processes and devices as before. The first process writes and reads, and
+    tells the others what it has read: each gets its own random states, and the
+    variables of the first one. The variables of the other processes differ only on
+    PyTorch, in the moving averages of batch normalization. These have no effect on the
+    training, and only the first process writes measures.
 
     Args:
         options: with `checkpoint_every`, an `Every` or None, and `output`.
         run: a `recipes.shared.runner.Run`.
-        data: what tells this run's data from others', for JSON.
+        data: what distinguishes this run's data from other data, for JSON.
         parts: dict of name -> object with `set_state(state)` and `state()`, for JSON;
             there may be arrays in it.
 
     Attributes:
         epoch: how many epochs are done.
-        before: a dict with `seconds` and `cpu_seconds`, what this process's forerunners
-            have taken for them.
+        before: a dict with `seconds` and `cpu_seconds`, what earlier processes of this
+            run have taken for these epochs.
 
     Raises:
-        ValueError: Where the checkpoint is of other options or data.
+        ValueError: If the checkpoint is of other options or data.
     """
 
     def __init__(self, options, run, data, parts):
@@ -89,7 +90,10 @@ class Resuming(keras.callbacks.Callback):
         self._take_over()
 
     def on_train_begin(self, logs=None):
-        """Takes the state over, or writes the first checkpoint: now it can be seen."""
+        """Takes the state over, or writes the first checkpoint.
+
+        So a lack of room is seen before the training.
+        """
         if self.state:
             self._take_over()
         elif self.due:
@@ -105,7 +109,7 @@ class Resuming(keras.callbacks.Callback):
         self.state = None
 
     def on_epoch_end(self, epoch, logs=None):
-        """Writes one if it is due, and at the end of the run."""
+        """Writes a checkpoint if one is due, and at the end of the run."""
         done = epoch + 1
         is_last = done == self.params["epochs"]
         # The clocks of processes differ, and all of them have to take part.
@@ -113,11 +117,11 @@ class Resuming(keras.callbacks.Callback):
             try:
                 self._write(done)
             except OSError as error:
-                # Training is dear, and the checkpoint before is still there.
+                # Training is costly, and the checkpoint before is still there.
                 tqdm.write(
                     f"Expected room for a checkpoint in {self.checkpoints.folder}. "
-                    f"Received: {type(error).__name__}: {error}. The run goes on, and "
-                    f"the checkpoint before, of epoch {self.due.epoch}, is kept."
+                    f"Received: {type(error).__name__}: {error}. The run continues, "
+                    f"and the checkpoint before, of epoch {self.due.epoch}, is kept."
                 )
 
     def _read(self):
@@ -131,14 +135,14 @@ class Resuming(keras.callbacks.Callback):
             self.content = io.BytesIO(content)
             self.state = read_state(self.content)
             if processes.is_first():
-                tqdm.write(f"Going on after epoch {self.state['epoch']}: {self.path}")
+                tqdm.write(f"Continuing after epoch {self.state['epoch']}: {self.path}")
 
     def _write(self, epoch):
         random = processes.of_each(random_states())
         if not processes.is_first():
             return
         # Keras' callbacks give the model with its values in it, also on JAX.
-        # Not of `v.value`: NumPy refuses the mirrored integers of TensorFlow.
+        # Not `v.value`: NumPy refuses the mirrored integers of TensorFlow.
         values = [keras.ops.convert_to_numpy(v) for v in variables_of(self.model)]
         state = {
             **self.same,
@@ -205,7 +209,7 @@ def set_values(variables, values, path):
         path: of the checkpoint, for the error.
 
     Raises:
-        ValueError: Where they are those of another model.
+        ValueError: If the values are those of another model.
     """
     shapes = [tuple(variable.shape) for variable in variables]
     found = [value.shape for value in values]
@@ -213,7 +217,7 @@ def set_values(variables, values, path):
         raise ValueError(
             f"Expected in {path} the {len(shapes)} variables of this model. Received: "
             f"{len(found)} of other shapes, as another version of the recipe has "
-            "them. Go on with that version, or choose another --output."
+            "them. Continue with that version, or choose another --output."
         )
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)

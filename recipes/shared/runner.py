@@ -54,17 +54,17 @@ def check_tensorboard():
 
 
 def run_all(recipe, options, datasets, train, epochs_of, report):
-    """Trains every method with every seed, keeps what comes out, and reports it.
+    """Trains every method with every seed, keeps the results, and reports them.
 
-    A run that OUTPUT/results.json holds is not run again, so the same command goes on
-    after an interruption; a run with a checkpoint goes on from there. Several processes
-    may share a folder if their runs differ; the same run at the same time is refused.
-    Ctrl-C ends the loop, reports what there is, and leaves the
+    A run that is in OUTPUT/results.json is not made again, so the same command
+    continues after an interruption; a run with a checkpoint continues from there.
+    Several processes may share a folder if their runs differ; the same run at the same
+    time is refused. Ctrl-C ends the loop, reports the results so far, and ends the
     process with status 130, as a shell expects it. With `--minutes` a run that is not
     expected to end in time does not begin, which is no interruption.
 
-    Of several processes all train, and the first one writes, reports and decides what
-    is left to run.
+    If several processes train together, all of them train; the first one writes,
+    reports and decides what is left to run.
 
     Args:
         recipe: name of the recipe.
@@ -119,19 +119,19 @@ def _tell_what_is_left(done, total, interrupted, minutes):
     if interrupted:
         print(
             f"\nInterrupted with {done} of {total} runs done. "
-            "The same command goes on from there."
+            "The same command continues from there."
         )
     elif done < total:
         print(
             f"{done} of {total} runs done; none of the others would have ended "
-            f"within {minutes:g} minutes. The same command goes on from there."
+            f"within {minutes:g} minutes. The same command continues from there."
         )
 
 
 def _run_each(runs, results, train, epochs_of, limit):
     """Returns False if Ctrl-C ended it."""
     total = sum(epochs_of(run.method) for run in runs)
-    # Of the first process the environment may still say so: TQDM_DISABLE.
+    # Only the first process shows a bar, unless the variable TQDM_DISABLE hides it.
     hidden = {} if processes.is_first() else {"disable": True}
 
     def epoch_ended(logs):
@@ -176,11 +176,11 @@ def _run_one(run, results, train, epochs, on_epoch_end):
     """Trains, keeps the record, and returns how many seconds the run has taken."""
     start = time.perf_counter()
     measured = train(run, on_epoch_end)
-    # Of a run that went on from a checkpoint, also those before.
+    # A run that continued from a checkpoint has also the seconds before it.
     before = measured.pop("before", {}).get("seconds", 0)
     seconds = before + time.perf_counter() - start
     seconds = measured["metrics"]["seconds"] = round(seconds, 2)
     results.add(*run, epochs, measured)
-    # Not earlier: a process that is killed in between goes on from the checkpoint.
+    # Not earlier: after a kill in between, the run continues from the checkpoint.
     checkpoints.remove(results.path.parent, run)
     return seconds

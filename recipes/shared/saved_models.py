@@ -23,7 +23,7 @@ class ModelSaver(keras.callbacks.Callback):
 
     The best has the fewest errors on the validation rows, of the epochs after which
     the curve measures; of equal ones the lower likelihood loss there, then the earlier.
-    Test rows have no say: without validation rows there is no best.
+    Test rows are not used for it: without validation rows there is no best net.
 
     Args:
         network: the net that is trained, without any mixing around it.
@@ -44,7 +44,7 @@ class ModelSaver(keras.callbacks.Callback):
         self.best = None  # [error, NLL, epochs]
 
     def state(self):
-        """What a run that goes on needs of it, for JSON."""
+        """What a run needs of it to continue, for JSON."""
         return self.best
 
     def set_state(self, state):

@@ -22,8 +22,8 @@ class Share:
     def rows(self, count):
         """The numbers of this process's rows in a batch of `count`, in their order.
 
-        Where the devices do not divide a batch, as may be so at the end of an epoch,
-        its first rows come again at its end.
+        If `count` is no multiple of the devices, as may be so at the end of an epoch,
+        the first rows of the batch come again at its end.
         """
         per_device = -(-count // self.devices)
         own = per_device * self.devices // self.processes

@@ -88,7 +88,7 @@ def mean_difference(ours, base, confidence=0.95):
 
 
 def holm(p_values):
-    """Corrects p values for as many tests as there are, after Holm (1979).
+    """Corrects p values for the number of tests, by the method of Holm (1979).
 
     Args:
         p_values: those of one family; NaN stays NaN but counts as a test.

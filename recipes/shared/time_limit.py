@@ -19,13 +19,13 @@ class TimeLimit:
     def allows(self, run, epochs):
         """Whether a run is expected to end in time.
 
-        It is expected to take as long as the last one of its data set and method. Of
-        one that has not run yet the epochs are expected to take as long as the slowest
-        so far. Where nothing has run, anything may.
+        A run is expected to take as long as the last run of its data set and method.
+        If none of them has run yet, its epochs are expected to take as long as the
+        slowest epochs so far. If nothing has run yet, every run is allowed.
 
         Args:
-            run: a `recipes.runner.Run`.
-            epochs: how many it has.
+            run: a `recipes.shared.runner.Run`.
+            epochs: how many epochs it has.
         """
         if self.end is None or not self.seconds:
             return True

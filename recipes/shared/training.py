@@ -108,7 +108,7 @@ def train_classifier(
 def _batches(split, method, options, seed, augment, make_batches):
     """What to train on, whose order follows from the seed and the epoch alone.
 
-    Of several processes each takes its own share of every batch.
+    With several processes each takes its own share of every batch.
     """
     share = devices.share()
     x, y = split.train_inputs, split.train_labels

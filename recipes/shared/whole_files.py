@@ -51,7 +51,7 @@ def check_writable(folder):
     Raises:
         ValueError: Where it cannot be made, or a file cannot be written in it.
     """
-    # Of its own: processes that share a folder may look at the same moment.
+    # Each process has a file of its own: several may check a folder at the same moment.
     probe = folder / f"probe_{os.getpid()}"
     try:
         with written_whole(probe) as path:
@@ -60,7 +60,7 @@ def check_writable(folder):
     except OSError as error:
         raise ValueError(
             f"Expected a folder to write into, with room on its disk: {folder}. "
-            f"Received: {type(error).__name__}: {error}. Make room, take the right to "
+            f"Received: {type(error).__name__}: {error}. Make room, get the right to "
             "write there, or choose another --output."
         ) from error
 

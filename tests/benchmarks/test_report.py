@@ -105,7 +105,7 @@ def test_nothing_to_compare_is_refused(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(compare, "MEASURED", tmp_path)
     with pytest.raises(SystemExit):
         compare.main([])
-    assert "none given" in capsys.readouterr().err
+    assert "Received: none" in capsys.readouterr().err
 
 
 def test_a_peer_that_is_not_there_is_named(monkeypatch):

@@ -114,7 +114,7 @@ def test_a_batch_that_the_devices_do_not_divide(tmp_path, monkeypatch):
     team = devices.Team(Share(3))
     monkeypatch.setitem(devices._STARTS, BACKEND, lambda options: team)
     message = refused(tmp_path, "--devices", "3", "--batch-size", "32")
-    assert "Expected a batch that 3 devices divide" in message
+    assert "Expected a multiple of 3, the number of devices" in message
     assert "--batch-size 30 or 33" in message
 
 

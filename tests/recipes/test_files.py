@@ -120,7 +120,7 @@ def test_a_killed_download_is_begun_anew(tmp_path, home):
 def test_what_cannot_be_had_says_where_it_belongs(tmp_path, home, archive, member):
     with pytest.raises(ValueError, match="Expected.*Received.*Get it from file:.*put"):
         locate(file(home, archive, member=member), tmp_path / "data")
-    with pytest.raises(ValueError, match="the data set's home.*uci/a as a.data"):
+    with pytest.raises(ValueError, match="the data set's site.*uci/a as a.data"):
         locate(file(), tmp_path / "data")
 
 

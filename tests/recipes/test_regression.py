@@ -125,7 +125,7 @@ def test_an_interrupted_choice_goes_on(tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit) as stop:
         regression.main(arguments)
     assert stop.value.code == 130
-    assert "The same command goes on" in capsys.readouterr().out
+    assert "The same command continues" in capsys.readouterr().out
     assert list(json.loads((tmp_path / "chosen.json").read_text()).values()) == [1.0]
 
 

@@ -103,8 +103,8 @@ def check_points(base_model, mix_at):
     ):
         raise invalid(
             "argument `mix_at`",
-            expected="None, or a list of different layers, by name or themselves, "
-            'with "input" for the inputs',
+            expected="None, or a list of different names of layers or the layers "
+            'themselves, with "input" for the inputs',
             received=f"mix_at={mix_at!r:.80}",
             fix='pass for instance `["input", "block1_out"]`',
         )
