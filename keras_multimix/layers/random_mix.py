@@ -258,7 +258,7 @@ def _no_layers(layers):
 def _check_layers(layers):
     if not layers or not all(isinstance(each, PairMixingLayer) for each in layers):
         raise _no_layers(layers)
-    for name in (
+    names = (
         "num_interpolations",
         "num_classes",
         "label_smoothing",
@@ -267,16 +267,21 @@ def _check_layers(layers):
         "data_format",
         "unmixed",
         "dtype",
-    ):
-        values = [getattr(layer, name) for layer in layers]
-        if any(value != values[0] for value in values):
-            raise invalid(
-                "argument `layers`",
-                expected=f"layers of the same `{name}`, so that their batches are "
-                "alike",
-                received=f"{values}",
-                fix=f"give all of them the same `{name}`",
-            )
+    )
+    values = {name: [getattr(layer, name) for layer in layers] for name in names}
+    unlike = {
+        f"`{name}`": own
+        for name, own in values.items()
+        if any(value != own[0] for value in own)
+    }
+    if unlike:
+        same = " and ".join(unlike)
+        raise invalid(
+            "argument `layers`",
+            expected=f"layers of the same {same}, so that their batches are alike",
+            received="; ".join(f"{name} {own}" for name, own in unlike.items()),
+            fix=f"give all of them the same {same}",
+        )
     boxes = {layer._transformation_shapes(1).get("boxes") for layer in layers} - {None}
     if len(boxes) > 1:
         raise invalid(

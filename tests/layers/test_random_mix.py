@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_multimix import CutMix, MixUp, MixupModel, MultiMix, RandomMix
+from keras_multimix import CutMix, MixUp, MixupModel, MultiMix, RandomMix, RegMixup
 from tests import helpers
 
 
@@ -183,6 +183,8 @@ def test_inside_a_model(rng, mix_at, times):
         (([MixUp(), "cut"],), "`layers`"),
         (([RandomMix([MixUp()])],), "`layers`"),
         (([MixUp(), MultiMix()],), "num_interpolations"),
+        (([MixUp(), RegMixup()],), "same `num_interpolations` and `keep_originals`"),
+        ((MixUp(), CutMix()), "Received: layers=MixUp"),
         (([MixUp(num_classes=3), CutMix()],), "num_classes"),
         (([MixUp(keep_batch_size=True), CutMix()],), "keep_batch_size"),
         (([MixUp(dtype="float16"), CutMix()],), "dtype"),
