@@ -67,7 +67,7 @@ def are_probabilities(scores):
     values = ops.cast(scores, "float32")
     off = ops.abs(ops.sum(values, axis=-1) - 1.0)
     return ops.logical_and(
-        ops.min(values, axis=-1) >= 0, off <= _tolerance(dtype_of(scores))
+        ops.all(values >= 0, axis=-1), off <= _tolerance(dtype_of(scores))
     )
 
 
