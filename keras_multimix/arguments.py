@@ -56,7 +56,7 @@ class Fixed:
         if self.name in vars(instance):
             raise invalid(
                 f"assignment to `{self.name}`",
-                expected="no assignment: what is compiled would ignore it",
+                expected="the value it has: compiled steps would ignore a new one",
                 received=f"{self.name} = {value!r:.40}",
                 fix=self.fix,
             )
@@ -116,7 +116,7 @@ def check_count(name, value, *, minimum=1, maximum=None):
             f"argument `{name}`",
             expected=f"an integer, {limits}",
             received=f"{name}={value!r}",
-            fix="pass such an integer",
+            fix=f"pass an integer, {limits}",
         )
     return number
 
@@ -173,8 +173,8 @@ def check_dtype(dtype):
             expected="a floating-point dtype or policy: it is what integers are mixed "
             "in",
             received=f"dtype={computed if dtype is None else dtype!r}{given}",
-            fix="leave it out, or pass for instance 'float16'; for integers again, "
-            "round what comes out, `keras.ops.cast(keras.ops.round(x), 'uint8')`",
+            fix="leave it out, or pass for instance 'float16'; to get integers back, "
+            "round the result, `keras.ops.cast(keras.ops.round(x), 'uint8')`",
         )
 
 

@@ -1,4 +1,4 @@
-"""A batch as its caller hands it over: which of its parts are what, and its checks."""
+"""Splits a caller's batch into inputs, labels, masks and weights, and checks it."""
 
 import dataclasses
 from collections.abc import Callable
@@ -67,7 +67,7 @@ class Batch:
 
 def leaves_of(structure):
     """Returns the arrays of a nested structure, without its Nones."""
-    # Walking over a tree costs as much as mixing a small batch, even one of one leaf.
+    # Walking over a tree, even of a single leaf, costs as much as mixing a small batch.
     if structure is None:
         return []
     if hasattr(structure, "shape") and hasattr(structure, "dtype"):

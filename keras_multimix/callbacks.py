@@ -12,24 +12,24 @@ from keras_multimix.models.mixup.model import MixupModel
 class MixupSchedule(keras.callbacks.Callback):
     """Turns the mixing of a `MixupModel` on and off, and changes α, by the epoch.
 
-    While it is off, a step is the plain step on the rows of the batch, and costs what
-    that costs; the model compiles it once. The mixer counts on, so that a run which is
-    resumed draws what the uninterrupted one draws. When `fit` ends, also by an
+    While mixing is off, a step is a plain step on the rows of the batch and costs no
+    more. The model compiles this step once. The mixer still counts the steps, so that a
+    resumed training draws what an uninterrupted one draws. When `fit` ends, also by an
     exception, the model mixes again as before.
 
     Args:
         start_epoch: The first epoch that mixes, counted from 0. The mixup paper trains
             its speech models plainly for five epochs first.
-        stop_epoch: The first epoch after that which does not mix any more; None mixes
-            to the end.
+        stop_epoch: The first epoch that does not mix any more, `start_epoch` or later;
+            None mixes to the end.
         alpha: A function that returns the α of an epoch, such as
             `lambda epoch: 0.1 * epoch`; where it returns 0, the epoch does not mix.
-            None keeps the mixer's α. No new α compiles anything anew.
+            None keeps the mixer's α. A new α does not make Keras compile again.
 
     Raises:
         ValueError: For an argument out of range; in `fit` of a model that is no
             `MixupModel`, if `alpha` is given and the mixer has no α of its own, or if
-            it returns no number of 0 or more.
+            `alpha` returns anything but a finite number, 0 or more.
 
     References:
         Warm-up epochs without mixup: Zhang et al., "mixup: Beyond Empirical Risk
@@ -75,8 +75,8 @@ class MixupSchedule(keras.callbacks.Callback):
                 "model for `MixupSchedule`",
                 expected="a MixupModel",
                 received=f"a {type(model).__name__}",
-                fix="wrap the model, `MixupModel(model, MixUp(alpha=0.2))`; a layer in "
-                "a pipeline is turned off by leaving it out of the dataset",
+                fix="wrap the model, `MixupModel(model, MixUp(alpha=0.2))`; to turn a "
+                "layer of a pipeline off, leave it out of the dataset",
             )
         super().set_model(model)
         if self.alpha is None:
@@ -84,7 +84,7 @@ class MixupSchedule(keras.callbacks.Callback):
         if not isinstance(model.mixer, PairMixingLayer):
             raise invalid(
                 "argument `alpha`",
-                expected="a mixer that has one α: MixUp, MultiMix or CutMix",
+                expected="a mixer that has one α: MixUp, MultiMix, RegMixup or CutMix",
                 received=f"a {type(model.mixer).__name__}",
                 fix="leave `alpha` out; `start_epoch` and `stop_epoch` work with any",
             )

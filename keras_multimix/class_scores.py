@@ -27,8 +27,8 @@ def check_scores(scores, from_logits):
             "predictions",
             expected="floating-point scores of two or more classes, shape (..., C)",
             received=f"dtype {dtype} and shape {shape}",
-            fix="use a model that scores every class; of one sigmoid p make two, "
-            "`keras.ops.concatenate([1 - p, p], axis=-1)`",
+            fix="use a model that scores every class; turn the output p of one sigmoid "
+            "into two scores, `keras.ops.concatenate([1 - p, p], axis=-1)`",
         )
     values = tracing.to_numpy_if_on_host(scores)
     if values is None or values.size == 0:
@@ -56,7 +56,7 @@ def check_scores(scores, from_logits):
 
 
 def are_probabilities(scores):
-    """Whether scores are what `check_scores` accepts as probabilities, in a graph too.
+    """Returns which scores `check_scores` accepts as probabilities, in a graph too.
 
     Args:
         scores: Floats of shape `(..., C)`.
@@ -127,11 +127,14 @@ def check_targets(targets, scores, weight=None):
 
 
 def have_class(targets, scores):
-    """Whether labels are what `check_targets` accepts, shape `(...)`, in a graph too.
+    """Returns which labels `check_targets` accepts, in a graph too.
 
     Args:
         targets: Labels of a shape that it accepts.
         scores: The scores, shape `(..., C)`.
+
+    Returns:
+        Bools of shape `(...)`.
     """
     if is_one_hot(targets, scores):
         targets = ops.cast(targets, "float32")

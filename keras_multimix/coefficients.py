@@ -2,8 +2,9 @@
 
 A table of the quantile function turns one uniform into one λ. At its knots the
 distribution is exact, so between them it is off by less than one cell's probability,
-1 / 16384, for every α. Unlike a rejection sampler it compiles everywhere, costs one
-gather, gives the same λ on every backend, and orders and stratifies for free.
+1 / 16384, for every α above 0. Unlike a rejection sampler it compiles everywhere, costs
+one gather and gives the same λ on every backend, to rounding. It serves ordered and
+stratified draws, too.
 """
 
 import functools
@@ -39,7 +40,7 @@ def quantile_table(alpha):
     probabilities = np.arange(_NUM_CELLS // 2 + 1) / _NUM_CELLS
     # The ends of the distribution are at 0 and 1, however unlikely: half the
     # smallest uniform step keeps interpolation in the outer cells from reaching
-    # values that Beta(100, 100), say, would not give in the age of the universe.
+    # values that Beta(100, 100), for instance, practically never gives.
     probabilities[0] = 2.0**-25
     lower = betaincinv(alpha, alpha, probabilities)
     # At small α the inversion loses accuracy near the median, which is ½ exactly.
@@ -90,8 +91,9 @@ def sample_coefficients(
         table: Quantiles of Beta(α, α) from `quantile_table`; None, for α = 0, gives
             λ = 1.
         num_interpolations: K.
-        sampling: "independent": K free draws. "stratified": one draw from each of K
-            strata of equal probability. "shared": the draws of the first id for all.
+        sampling: "independent": K independent draws. "stratified": one draw from each
+            of K strata of equal probability. "shared": the draws of the first id for
+            all.
         ops: The namespace of `state` and `draw_ids`.
 
     Returns:
@@ -124,7 +126,7 @@ def coefficients_of(words, table, sampling, ops: Ops):
     count = words.shape[-1]
     # Positions in the table are computed in integers. At small α the quantile jumps
     # from 0 to 1 within a cell, and there the last bit of a float position, which
-    # compilers round differently, would move λ by more than a test forgives.
+    # compilers round differently, would change λ by more than rounding.
     strata = count if sampling == "stratified" else 1
     bits = min(24, 31 - (strata - 1).bit_length())
     positions = randomness.uniform_integers(words, bits, ops)

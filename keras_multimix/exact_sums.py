@@ -1,10 +1,11 @@
-"""Sums of many float32 numbers in which none of them is lost.
+"""Sums of many float32 numbers that lose none of them.
 
-A float32 sum of ones stops at 2 ** 24, and long before that it drifts. JAX has no
-float64 unless it is asked for. So a sum is a pair (high, low) of float32 tensors, whose
-exact sum is meant and of which `high` is what float32 can hold of it. What goes into a
-pair is summed in whole steps first, so few that float32 holds their sums exactly
-whatever the order, as on a GPU.
+A float32 sum of ones stops growing at 2 ** 24, and sums of other numbers become inexact
+long before that. JAX has no float64 unless it is asked for. So a sum is a pair (high,
+low) of float32 tensors: its value is high + low, and `high` is this value rounded to
+float32. New numbers are first split into whole multiples of a step and small rests, and
+summed in blocks. A block is so small that float32 holds the sums of its steps exactly,
+in whatever order a GPU adds them.
 
 References:
     Pairs: Dekker, "A Floating-Point Technique for Extending the Available Precision",
@@ -62,7 +63,7 @@ def _add_to_all(pair, values, segments):
 
 
 def _add_to_few(pair, values, segments):
-    """Does so without a pass over all segments, of which most get nothing."""
+    """Adds without a pass over all segments, because most of them get nothing."""
     order = ops.argsort(segments)
     segments = ops.take(segments, order)
     changes = ops.cast(segments[1:] != segments[:-1], "int32")
@@ -91,7 +92,7 @@ def _short_sums(values, segments, num_segments):
     finite = ops.where(ops.isfinite(values), values, 0.0)
     unit = ops.max(ops.abs(finite), axis=0, initial=0.0) / _NUM_STEPS
     steps = ops.round(finite / ops.where(unit > 0, unit, 1.0))
-    rest = values - steps * unit  # at most half a unit: of its sum little can be lost
+    rest = values - steps * unit  # at most half a unit, so that their sum loses little
     sums = ops.segment_sum(
         ops.concatenate([steps, rest], axis=1), segments, num_segments=num_segments
     )

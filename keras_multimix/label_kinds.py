@@ -76,11 +76,12 @@ def encode(leaf: Tensor, num_classes, ops: Ops, places=NO_PLACES, smoothing=0.0)
         smoothing: ε: scores become `(1 - ε) * scores + ε / num_classes`.
 
     Returns:
-        Class indices as one-hot float32 with an axis of size `num_classes`, the last,
-        but where images have their channels first axis 1 of their masks. What is no
-        index becomes NaN where it is the label of a row, so that the loss shows it,
-        and zeros at a place of masks and sequences, which may leave places out.
-        Anything else as it is, at least in float32. And the name of the dtype.
+        Two values. The first are the labels: class indices become one-hot float32, with
+        an axis of size `num_classes`. It is the last axis, or axis 1 for masks of
+        images with channels first. What is no index becomes NaN where it is the label
+        of a row, so that the loss shows it, and zeros at a place of masks and
+        sequences, which may leave places out. Other labels stay as they are, at least
+        in float32. The second is the name of the dtype.
     """
     if not are_classes(leaf, num_classes, places):
         scores, dtype = at_least_float32(leaf, dtype_of(leaf), ops)
@@ -92,7 +93,7 @@ def encode(leaf: Tensor, num_classes, ops: Ops, places=NO_PLACES, smoothing=0.0)
         sizes = list(ops.shape(leaf))
         del sizes[single]
         leaf = ops.reshape(leaf, tuple(sizes))
-    # A number equals its own class alone; what is no class equals none.
+    # Each index equals one class only. What is no class equals none: its row is zeros.
     dtype = "float32" if "float" in dtype_of(leaf) else "int32"
     axis = 1 if classes_come_first(leaf.shape, places) else len(leaf.shape)
     classes = ops.cast(ops.arange(num_classes, dtype="int32"), dtype)

@@ -22,7 +22,7 @@ class LabelPairs(NamedTuple):
         own_weight: The rows' sample weights, or None.
         partner_weight: The partners' sample weights, or None.
         scale: The number of plain rows divided by the number of mixed rows.
-        num_interpolations: K, how many mixed rows in turn a pair has.
+        num_interpolations: K, how many mixed rows a pair has, one after another.
         shared: Whether all pairs have the same K coefficients.
         originals: Whether the first of the K rows of a pair is the row itself, for
             metrics to see these rows only; a scalar tensor where that is not known

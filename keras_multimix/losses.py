@@ -173,7 +173,7 @@ def _class_axis(y_pred, axis):
             "predictions",
             expected=f"scores of two or more classes on axis {axis}",
             received=f"shape {shape}",
-            fix="pass as `axis` where the classes are; for one sigmoid use "
+            fix="pass the axis of the classes as `axis`; for one sigmoid use "
             "`keras.losses.BinaryCrossentropy`",
         )
     return axis % len(shape)

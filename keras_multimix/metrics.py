@@ -42,21 +42,22 @@ class _MetricOfSums(keras.metrics.Metric):
 
 @keras.saving.register_keras_serializable(package="keras_multimix")
 class ExpectedCalibrationError(_MetricOfSums):
-    """The distance between confidence and accuracy, over bins of confidence.
+    """Measures the distance between confidence and accuracy, over bins of confidence.
 
-    A row's confidence is the probability of its most probable class. Bins are closed
-    below and open above, but for the last, which holds 1 too. It streams: what it keeps
-    does not grow with the rows.
+    A row's confidence is the probability of its most probable class. A bin holds its
+    lower end and not its upper end; only the last bin holds its upper end, 1, too. The
+    metric keeps as many numbers for many rows as for few.
 
     Args:
         num_bins: How many bins, 1 or more. 15 is usual.
-        norm: `"l1"`, the mean distance, each bin weighing as its rows do; `"l2"`, the
-            root of the mean squared one; `"max"`, the largest.
+        norm: `"l1"`: the mean distance, where each bin has the weight of its rows.
+            `"l2"`: the root of the mean squared distance. `"max"`: the largest
+            distance.
         adaptive: True makes bins of equal weight instead of equal width.
         from_logits: True if predictions are logits, False for probabilities.
         name: The metric's name.
-        dtype: The metric's dtype policy; sums are kept in pairs of float32 in any
-            case, which lose no row of billions.
+        dtype: The metric's dtype policy. The sums are pairs of float32 numbers in any
+            case, so that no row is lost even among billions.
 
     Call arguments:
         y_true: Class indices of any dtype, shape `(...)` or `(..., 1)`; or one-hot
@@ -71,9 +72,9 @@ class ExpectedCalibrationError(_MetricOfSums):
 
     Raises:
         ValueError: For arguments out of range, shapes that do not go together, and,
-            where looking waits for no device, NaN, probabilities that do not sum to 1,
-            weights below 0, and labels out of range that weigh more than 0. Elsewhere,
-            as in a compiled graph, any of these makes the result NaN.
+            where reading the values waits for no device, NaN, probabilities that do not
+            sum to 1, weights below 0, and labels out of range that weigh more than 0.
+            Elsewhere, as in a compiled graph, any of these makes the result NaN.
 
     References:
         Naeini et al., "Obtaining Well Calibrated Probabilities Using Bayesian Binning",
@@ -166,7 +167,7 @@ class ExpectedCalibrationError(_MetricOfSums):
         return ops.clip(cells, 0, _NUM_CELLS - 1)
 
     def _bin_sums(self):
-        """Returns of each bin the weight, confidence and correctness less that."""
+        """Returns each bin's sums: weight, confidence, correctness minus confidence."""
         sums, rests = self._pair()
         num_rows = ops.sum(sums[:, 3])
         gap = (sums[:, 2] - sums[:, 1]) + (rests[:, 2] - rests[:, 1])
@@ -200,10 +201,10 @@ class ExpectedCalibrationError(_MetricOfSums):
 
 @keras.saving.register_keras_serializable(package="keras_multimix")
 class BrierScore(_MetricOfSums):
-    """The mean squared distance between probabilities and one-hot labels.
+    """Measures the mean squared distance between probabilities and one-hot labels.
 
-    Of a row, the sum over all classes of `(probability - label) ** 2`, from 0 to 2. A
-    proper score: only the true probabilities minimise it.
+    For one row it is the sum over all classes of `(probability - label) ** 2`, from 0
+    to 2. It is a proper score: only the true probabilities minimise it.
 
     Args:
         from_logits: True if predictions are logits, False for probabilities.
@@ -215,7 +216,7 @@ class BrierScore(_MetricOfSums):
         y_true: Class indices of any dtype, shape `(...)` or `(..., 1)`; or one-hot or
             soft labels `(..., C)`.
         y_pred: Probabilities or logits, floats of shape `(..., C)`, C of 2 or more.
-        sample_weight: Weights of the rows, as of `ExpectedCalibrationError`.
+        sample_weight: Weights of the rows, as for `ExpectedCalibrationError`.
 
     Returns:
         A float32 scalar, 0 before any row.
@@ -273,9 +274,10 @@ class BrierScore(_MetricOfSums):
 def _checked(y_true, y_pred, sample_weight, from_logits):
     """Returns labels, predictions and the weight of each row.
 
-    Labels of no class become class 0. They weigh 0 if the caller's weights say so, and
-    NaN otherwise, as predictions do that are no probabilities: they were refused,
-    unless nobody can read them.
+    Labels of no class become class 0. Their weight is 0 if the caller gave them the
+    weight 0, and NaN otherwise. Predictions that are no probabilities get the weight
+    NaN in the same way. NaN occurs only where the values cannot be read, as in a
+    compiled graph: elsewhere the checks have refused them.
     """
     y_true, y_pred = (ops.convert_to_tensor(each) for each in (y_true, y_pred))
     y_pred = ops.stop_gradient(y_pred)

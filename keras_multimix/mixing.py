@@ -1,12 +1,12 @@
-"""Mixing itself: pure functions of rows, partners and coefficients, nothing random.
+"""Mixes rows: pure functions of rows, partners and coefficients, nothing random.
 
 Every function works on one tensor whose axis 0 is the batch and takes the namespace
 `ops` that holds it. Mixed rows are pair-major: row `i * K + k` is pair i at its k-th
 coefficient.
 
-Mixing is memory traffic, and none of it is free: read two rows, write one. The formula
-alone costs up to five passes where every operation writes a tensor of its own, so that
-`lerp` goes the shortest way that each backend has.
+The cost of mixing is memory traffic: two rows are read and one is written. If every
+operation of the formula writes a tensor of its own, it costs up to five passes. So
+`lerp` uses the way with the fewest passes that each backend has.
 """
 
 import functools
@@ -20,9 +20,9 @@ from keras_multimix import namespaces, runtime, tracing
 from keras_multimix.annotations import Ops
 from keras_multimix.batches import dtype_of, needs_cast
 
-# Below that many numbers in a row dispatching costs more than memory traffic does.
+# With fewer numbers in a row dispatching costs more than memory traffic does.
 _LARGE_ROW = 1024
-# And in a batch, a loop over runs of rows costs more than gathering them.
+# With fewer numbers in a batch a loop over runs of rows costs more than a gather.
 _LARGE_BATCH = 1 << 16
 
 
@@ -134,7 +134,7 @@ def interpolate_weighted(x, partners, weight, coefficients, dtype, ops: Ops):
 
 
 def of_either(combine, own, partner, alone, ops: Ops):
-    """Combines rows that are not averaged, but for those that stay as they are.
+    """Combines rows with their partners, except rows that stay as they are.
 
     Args:
         combine: A function of two tensors, such as their maximum.

@@ -143,7 +143,7 @@ def words_of_streams(state: State, positions, ops: Ops):
         _counters(state[2], stream, indices, ops)
         for stream, indices in positions.items()
     ]
-    # Scalars become rows: NumPy warns when a scalar wraps around, as ours must.
+    # Scalars become arrays: NumPy warns when a scalar overflows, as it has to here.
     key = (ops.reshape(state[0], (1,)), ops.reshape(state[1], (1,)))
     if len(counters) == 1 or namespaces.may_be_sharded(ops):
         # Parts of words that lie on several devices would move between them.

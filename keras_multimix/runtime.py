@@ -17,7 +17,7 @@ def _nothing_compiles():
 
 
 def _ask_torch():
-    # Every call asks often, and so asks PyTorch without a way round.
+    # Every call asks this often. So this is PyTorch's own function, without a wrapper.
     import torch
 
     return torch.compiler.is_compiling

@@ -70,7 +70,7 @@ def set_aside(batch: Batch, unmixed):
         raise invalid(
             "argument `unmixed`",
             expected="names of inputs or labels of the batch",
-            received=f"{missing}, which it has not",
+            received=f"{missing}, which the batch does not have",
             fix="name parts as the batch does: by keys, or in a list of inputs by "
             "their numbers",
         )

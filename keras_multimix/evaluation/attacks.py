@@ -25,11 +25,12 @@ def fgsm(
 ):
     """Returns examples of the fast gradient sign method: one step of ε.
 
-    It follows the sign of the cross-entropy's gradient, as all attacks here do. They
-    take it of the log-odds against the label, log Σ_{j ≠ y} exp(z_j − z_y) with logits
-    z: the same sign, however sure the model is, where the cross-entropy's own gradient,
-    p − 1, rounds to 0 and the model would pass for robust. If the model ends in
-    a softmax or in a sigmoid for each class, z is what goes into it.
+    The attack follows the sign of the gradient of the cross-entropy, as all attacks
+    here do. It computes this sign from the log-odds against the label, log Σ_{j ≠ y}
+    exp(z_j − z_y), with logits z. Their gradient has the same sign, and does not vanish
+    where the model is very sure: there the gradient of the cross-entropy, p − 1, rounds
+    to 0, and the model would look robust. If the model ends in a softmax or in a
+    sigmoid for each class, z is the input of that function.
 
     Args:
         model: A `keras.Model` of one input that gives scores `(N, C)`.
@@ -50,8 +51,8 @@ def fgsm(
 
     Raises:
         ValueError: For arguments out of range, inputs outside of `clip_range`, a model
-            whose output is no class scores or is NaN, and one that returns
-            probabilities, of which those attacked round to 0.
+            whose output is no class scores or is NaN, and a model that returns
+            probabilities, if one that the attack needs rounds to 0.
 
     References:
         Goodfellow et al., "Explaining and Harnessing Adversarial Examples", ICLR 2015.

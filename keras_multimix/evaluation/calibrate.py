@@ -25,16 +25,17 @@ def calibrate(
     Models that were trained with mixup tend to be under-confident.
 
     Args:
-        model: A `keras.Model` with one output: class scores `(N, ..., C)` that come of
-            a softmax over the last axis or are logits, or one score or several
-            independent ones that come of sigmoids; one logit `(N, 1)` counts as that of
-            a sigmoid. A `MixupModel` counts as its base model.
+        model: A `keras.Model` with one output: class scores `(N, ..., C)`, which are
+            logits or the result of a softmax over the last axis; or one score or
+            several independent scores, which are the results of sigmoids. One logit
+            `(N, 1)` counts as the logit of a sigmoid. A `MixupModel` counts as its base
+            model.
         x: Rows that the model was not trained on: an array, or a structure of arrays as
             the model takes it.
         y: Their labels. With a softmax: class indices, or one-hot or soft labels that
-            sum to 1; two classes or more have to occur, in as many labels as there are
-            classes or more. With sigmoids: 0, 1 or between, in the shape of the scores;
-            for one score also `(N,)`, and `(N, 2)` that sum to 1.
+            sum to 1; at least two classes have to occur, and there have to be at least
+            as many labels as classes. With sigmoids: 0, 1 or between, in the shape of
+            the scores; for one score also `(N,)`, and `(N, 2)` that sum to 1.
         batch_size: Rows at a time.
         verbose: True shows a progress bar.
 
@@ -42,17 +43,18 @@ def calibrate(
         The calibrated model and T, a float. The model is a plain `keras.Model` that is
         not compiled. It divides the logits by T in float32 (float64 if they are that),
         and gives probabilities if `model` did. It shares all layers with `model`, which
-        stays as it is; but where the last one has weights and the activation, such as
-        `Dense(10, "softmax")`, it has a copy of that layer. So calibrate again after
-        training on. A subclassed model, which has to return logits, is a layer of it.
+        does not change. Only a last layer that has weights and the activation, such as
+        `Dense(10, "softmax")`, is copied. So calibrate again after more training. A
+        subclassed model has to return logits; it becomes one layer of the calibrated
+        model.
 
     Raises:
         ValueError: For a model without logits, such as one that returns probabilities
             of which it does not show the softmax; labels that do not fit; logits that
-            are not finite; and rows for which no T from 0.0001 to 10 000 is best. That
-            is so where every row's label has the highest score, as often with rows that
-            the model was trained on: the smaller T, the better. And where scores say
-            nothing of labels: the larger, the better.
+            are not finite; and rows for which no T from 0.0001 to 10 000 is best. If
+            the label of every row has the highest score, as often with rows that the
+            model was trained on, a smaller T is always better. If the scores say
+            nothing about the labels, a larger T is always better.
 
     References:
         Guo et al., "On Calibration of Modern Neural Networks", ICML 2017, section 4.2.

@@ -29,7 +29,8 @@ def corruption_errors(
             `(N, C)`, whose largest entry counts.
         corruptions: A dict from the name of a corruption to a function that takes all
             of `x`, a NumPy array, and returns as many rows of the same shape; it has to
-            leave `x` as it is. A corruption of several strengths is as many entries.
+            leave `x` as it is. A corruption of several strengths has one entry for each
+            strength.
         batch_size: Rows at a time.
         verbose: True shows a progress bar for each corruption.
 

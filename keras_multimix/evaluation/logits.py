@@ -20,8 +20,8 @@ class Logits:
     """Calls a classifier for its logits, without training.
 
     The softmax, or the sigmoid of each class, that ends a functional or sequential
-    model is left out for the call: of a probability that rounds to 1 nothing comes
-    back through it. If another model returns probabilities, the call returns their
+    model is left out for the call, because its gradient is 0 where a probability rounds
+    to 1. If another model returns probabilities, the call returns their
     logarithms; where a probability that a loss needs rounds to 0, its gradient is NaN.
 
     Args:

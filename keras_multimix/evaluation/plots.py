@@ -16,8 +16,9 @@ _DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (1, 3
 def plot_reliability(bins):
     """Draws a reliability diagram for each model: accuracy against confidence.
 
-    Bars show the accuracy in each bin, the hatched gap what it lacks to the bin's mean
-    confidence, or exceeds it by; below, how many rows each bin holds.
+    The bars show the accuracy in each bin. The hatched part is the difference between
+    the accuracy and the mean confidence of the bin. The lower bars show how many rows
+    each bin holds.
 
     Args:
         bins: A dict from the name of a model to what
@@ -136,10 +137,12 @@ def plot_profile(profiles):
 def plot_variance(curves, title="Variance of the gradient"):
     """Draws the variance of the gradient against K, with bars of one standard error.
 
+    `gradient_variance` measures it.
+
     Args:
         curves: A dict from the name of a curve to a dict of sequences of one length:
             `"num_interpolations"`, `"total"` and `"total_error"`.
-        title: What stands above.
+        title: The title of the figure.
 
     Returns:
         A `matplotlib.figure.Figure`.
@@ -147,9 +150,6 @@ def plot_variance(curves, title="Variance of the gradient"):
     Raises:
         ValueError: If there is none to draw.
         ImportError: Without matplotlib.
-
-    References:
-        `gradient_variance` measures it.
 
     Example:
 
@@ -184,12 +184,14 @@ def plot_variance(curves, title="Variance of the gradient"):
 def plot_learning_curves(runs, metrics, x: Structure = None, xlabel="epoch"):
     """Draws metrics during training: the mean over a method's runs, and their spread.
 
+    The bands show one standard deviation of the runs, computed with n − 1.
+
     Args:
         runs: A dict from the name of a method to the list of its runs, each a dict from
             the name of a metric to its values, such as `model.fit(...).history`. The
             runs of a method have the same length.
-        metrics: The names of the metrics to draw, a list, or a dict to what is to
-            stand at their axes.
+        metrics: The names of the metrics to draw: a list, or a dict from each name to
+            the label of its axis.
         x: Where the values belong, a dict from the name of a method to a sequence; None
             counts from 1.
         xlabel: What `x` is.
@@ -201,9 +203,6 @@ def plot_learning_curves(runs, metrics, x: Structure = None, xlabel="epoch"):
     Raises:
         ValueError: If there is none to draw.
         ImportError: Without matplotlib.
-
-    References:
-        Bands show one standard deviation of the sample, n − 1.
 
     Example:
 
@@ -248,21 +247,21 @@ def plot_learning_curves(runs, metrics, x: Structure = None, xlabel="epoch"):
 def plot_examples(examples, titles=None, num_columns=8):
     """Draws a grid of images or spectrograms, such as mixed ones.
 
+    One scale of grey serves all examples of one channel.
+
     Args:
         examples: Shape `(N, height, width)`, `(N, height, width, 1)`, or with three
             channels of colour in [0, 1].
-        titles: What stands above each, such as their λ; None for nothing.
+        titles: A title for each example, such as its λ; None for no titles.
         num_columns: How many stand in a row.
 
     Returns:
         A `matplotlib.figure.Figure`.
 
     Raises:
-        ValueError: For examples that are no images, or other than one title for each.
+        ValueError: For examples that are no images, or if there is not one title for
+            each example.
         ImportError: Without matplotlib.
-
-    References:
-        One scale of grey serves all examples of one channel.
 
     Example:
 
@@ -320,7 +319,7 @@ def _check_some(name, given):
     if not isinstance(given, dict) or not given:
         raise invalid(
             f"argument `{name}`",
-            expected="a dict with something to draw in it",
+            expected="a dict that is not empty",
             received=f"{given!r:.60}",
             fix="name each curve, for instance `{'erm': …}`",
         )

@@ -21,7 +21,7 @@ def interpolation_profile(
     batch_size: int = 128,
     verbose: bool = True,
 ):
-    """Returns misses and gradient norms along the segments between random samples.
+    """Returns misses and gradient norms along the segments between random rows.
 
     At x̃ = λ·x_i + (1−λ)·x_j a prediction is a miss if it is neither y_i nor y_j. The
     gradient is that of λ·CE(x̃, y_i) + (1−λ)·CE(x̃, y_j), the cross-entropy against the
@@ -32,7 +32,7 @@ def interpolation_profile(
         x: The inputs, floats of shape `(N, ...)`, two rows or more.
         y: Their labels: class indices `(N,)` or `(N, 1)`, or one-hot `(N, C)`.
         num_pairs: How many pairs of different rows to draw.
-        num_points: How many λ, evenly from 0 to 1, 2 or more.
+        num_points: How many values of λ, 2 or more; they lie evenly from 0 to 1.
         seed: An integer for the pairs, the same on every backend; None draws one.
         batch_size: Rows at a time.
         verbose: True shows a progress bar.
@@ -48,7 +48,8 @@ def interpolation_profile(
 
     References:
         Figure 2 of Zhang et al., "mixup: Beyond Empirical Risk Minimization", ICLR
-        2018. It does not say of what it takes the gradient; the loss is our reading.
+        2018. The paper does not say which function's gradient it shows; here it is the
+        gradient of the loss.
 
     Example:
 

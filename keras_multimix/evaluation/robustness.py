@@ -34,8 +34,8 @@ def adversarial_error(
         verbose: True shows a progress bar.
 
     Returns:
-        A dict of shares from 0 to 1: `"top1"`, how often the label is not the highest
-        score, and `"top5"`, how often it is not among the five highest.
+        A dict of shares from 0 to 1: `"top1"`, how often the label does not have the
+        highest score, and `"top5"`, how often it does not have one of the five highest.
 
     Raises:
         ValueError: For examples of another shape than `x`, and as `fgsm` does.

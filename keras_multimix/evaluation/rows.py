@@ -26,7 +26,7 @@ def check_inputs(x: Structure):
             expected="one array of floating-point inputs, shape (N, ...)",
             received=f"dtype {x.dtype}, shape {x.shape}" if is_one else f"{x!r:.80}",
             fix="scale images to floats, `x.astype('float32') / 255`; several inputs "
-            "and token ids are not for this",
+            "and token ids are not supported here",
         )
     if len(x) == 0 or not np.isfinite(x).all():
         raise invalid(
@@ -60,7 +60,7 @@ def check_labels(y: Structure, num_rows, num_classes: int):
             raise invalid(
                 "labels",
                 expected="one class for each row, the largest entry of its label",
-                received=f"several that are equal in {int(ties.sum())} rows of "
+                received=f"several equal largest entries in {int(ties.sum())} rows of "
                 f"{num_rows}",
                 fix="pass the classes, as integers or one-hot",
             )
@@ -85,7 +85,7 @@ def check_numbers(y: Structure, num_rows):
             expected=f"finite floats of shape ({num_rows}, ...), a label for each row",
             received=f"{'NaN or infinity, ' if _not_finite(y) else ''}dtype {y.dtype}, "
             f"shape {y.shape}",
-            fix="pass `y.astype('float32')`, the classes of a loss one-hot",
+            fix="pass `y.astype('float32')`; for a loss of classes pass one-hot labels",
         )
     return y
 

@@ -126,11 +126,11 @@ def best(margins, own):
     raise invalid(
         "rows to calibrate with",
         expected=f"a best temperature from {_LOWEST:g} to {_HIGHEST:g}",
-        received="scores that say nothing of the labels: the larger, the better"
+        received="scores that say nothing about the labels: the larger T, the better"
         if useless
-        else "scores that are right everywhere: the smaller, the better",
+        else "scores that are right everywhere: the smaller T, the better",
         fix="check that labels and rows belong together, and in which order the model "
         "has its classes"
         if useless
-        else "pass more rows, and such that the model was not trained on",
+        else "pass more rows, which the model was not trained on",
     )

@@ -27,23 +27,24 @@ def gradient_variance(
     """Returns the variance of the gradient over draws of pairs and of coefficients.
 
     The gradient g is that of a mixed batch's mean loss with respect to all trainable
-    weights; its variance is the trace of its covariance, E‖g − E g‖². Each
-    draw takes a batch of different rows, their partners, and twice coefficients for
-    these pairs p, which splits the variance by its causes: that of the pairs,
+    weights; its variance is the trace of its covariance, E‖g − E g‖². Each draw takes a
+    batch of different rows and their partners, the pairs p, and draws coefficients for
+    these pairs twice. So the variance can be split by its causes: that of the pairs,
     Var E[g | p], and that of the coefficients, E Var[g | p]. The model is called
-    without training (dropout off, batch normalisation with its moving statistics), and
-    two mean gradients are all that is kept.
+    without training (dropout off, batch normalization with its moving statistics). Only
+    two mean gradients are kept.
 
     Args:
         model: A `keras.Model` of one input and one output, which are scores `(N, C)` if
             no `loss` is given.
-        mixer: A `MixUp`, `MultiMix` or `CutMix` layer. It draws from its own seed; its
-            count of calls does not move.
+        mixer: A `MixUp`, `MultiMix`, `RegMixup` or `CutMix` layer. It draws from its
+            own seed; its count of calls does not change.
         x: The inputs, floats of shape `(N, ...)`.
         y: Their labels: class indices `(N,)` or `(N, 1)`, or one-hot `(N, C)`. With a
             `loss`, floats of shape `(N, ...)` as that loss wants them.
         batch_size: B, rows of a batch before mixing.
-        num_draws: How many draws, 2 or more; standard errors fall with its root.
+        num_draws: How many draws, 2 or more. The standard errors fall with the square
+            root of this number.
         seed: An integer for the batches, the same on every backend; None draws one.
         loss: None for the cross-entropy of a classifier. For a regression a
             `keras.losses.Loss`, a name or a function as `model.compile` takes it, for
@@ -81,7 +82,7 @@ def gradient_variance(
     if not isinstance(mixer, PairMixingLayer):
         raise invalid(
             "argument `mixer`",
-            expected="a MixUp, MultiMix or CutMix layer",
+            expected="a MixUp, MultiMix, RegMixup or CutMix layer",
             received=f"{mixer!r:.80}",
             fix="pass for instance `MultiMix(alpha=1.0)`; `MixUp(0)` is plain training",
         )

@@ -19,5 +19,5 @@
 An issue keras#N is https://github.com/keras-team/keras/issues/N. Each entry has a test
 in `tests/keras_fixes/test_still_needed.py`, which fails once Keras has mended the
 fault. No other module of the package uses names of Keras that begin with an underscore.
-This package imports nothing from the other rooms.
+Of the rest of keras_multimix these modules import `keras_multimix.arguments` only.
 """

@@ -1,7 +1,8 @@
 """The losses of a compiled model, and the functions that its metrics average.
 
 Keras resolves the losses of `compile` by the structure of the predictions, and keeps
-the result to itself. Nor does a metric of a function give the function away.
+the result to itself. A metric that averages a function does not show this function
+either.
 """
 
 import contextlib

@@ -71,8 +71,8 @@ class ResumableModel(keras.Model):
                     f"file of weights {str(filepath)!r}",
                     expected="a whole file, as `save_weights` writes it",
                     received=f"{error}",
-                    fix="put an older one in its place, or move it away to begin anew; "
-                    "it was left as it is",
+                    fix="put an older file in its place, or move it away to begin "
+                    "anew; this file was not changed",
                 )
             ) from error
 

@@ -42,8 +42,8 @@ def of_label(shape, images, axes, first):
         first: As for `of_input`.
 
     Returns:
-        The axes, and whether the label has an axis of classes or channels; twice None
-        for a label that follows the share of the pixels.
+        The axes, and whether the label has an axis of classes or channels;
+        `(None, None)` for a label that is mixed by the share of the pixels.
     """
     sure = [_of_label(shape, image, axes, first) for image in images]
     for found in sure:
@@ -90,9 +90,10 @@ def _channel(rank, cut, axes, first):
 def fits_only_other_layout(shape, first):
     """Whether an input looks like an image of the other layout.
 
-    That has one or three channels there and pixels at the other end. Feature maps of
-    one or three rows are told from images of one or three channels by their sides:
-    an image of one colour is not more than twice as long as wide.
+    Such an input has a size of 1 or 3 where the other layout has the channels, but not
+    where this layout has them. Feature maps with one or three rows are told from images
+    with one or three channels by their sides: an image has sides of 8 pixels or more,
+    and an image of one channel is at most twice as long as wide.
     """
     if len(shape) < 4:
         return False

@@ -24,17 +24,18 @@ _STREAMS = (randomness.BOX_ROWS, randomness.BOX_COLUMNS, randomness.BOX_SLICES)
 class CutMix(PairMixingLayer):
     """Pastes a box of the partner into each row and mixes labels by the pixels' share.
 
-    The box covers a share of about 1 − λ of the image, λ ~ Beta(α, α), and lies
-    wholly inside it; the label's coefficient is the share of pixels that really
-    stayed. Segmentation masks and weights of pixels are cut and pasted with the images.
+    The box covers a share of about 1 − λ of the image, λ ~ Beta(α, α), and lies wholly
+    inside it. The coefficient of the row's own label is the share of its pixels that
+    are left. Segmentation masks and weights of pixels are cut and pasted with the
+    images.
 
     Args:
         alpha: α, a finite number, 0 or more. 1 draws the box's share uniformly.
         num_interpolations: K, the boxes (and mixed rows) of each pair, 1 or more.
         axes: The axes of the inputs along which boxes are cut, up to 3: `(1,)` cuts a
             series (B, T, C) along time with all its channels, or a table (B, D) along
-            its columns. Masks are cut where they have these places. None: height and
-            width.
+            its columns. A mask is cut if it has the sizes of the input along these
+            axes. None: height and width.
         **kwargs: The other arguments of `MixUp`, with the same meaning; `data_format`
             above all.
 
@@ -45,18 +46,18 @@ class CutMix(PairMixingLayer):
             F)` these are time and frequency; for a series `(B, T, C)` set `axes`.
         y: As for `MixUp`. Labels with the places of the images, and with an axis of
             classes or without, are masks; but integers (B, H, 1) beside images
-            (B, H, 1), one class for each place, are not. Where `MixupModel` mixes
-            hidden features, these have to be as high and as wide.
+            (B, H, 1), one class for each place, are not. If `MixupModel` mixes hidden
+            features, these need the height and width of the masks.
 
     Returns:
         The same structure, each part with B·K rows: the K of a pair one after
         another, the coefficient falling.
 
     Raises:
-        ValueError: As `MixUp`; if images and masks differ in height or width or have
-            none; and, unless `data_format` is given, for images whose shape fits the
-            other layout only: 4 or fewer where that has its channels, and more at the
-            other end.
+        ValueError: As `MixUp`; if images and masks differ in height or width, or have
+            no height and width; and, unless `data_format` is given, for images whose
+            shape fits the other layout only: their size is 1 or 3 where the other
+            layout has the channels, but not where this layout has them.
 
     References:
         Yun et al., "CutMix: Regularization Strategy to Train Strong Classifiers with

@@ -1,8 +1,8 @@
 """The draws of the coming steps, made together: many cost little more than one.
 
 A draw on the host is a hundred operations of NumPy on a few hundred numbers, so that
-its cost is the number of operations. It is a function of the seed, the step and what is
-asked for, so nobody can tell whether it was made before.
+its cost is the number of operations. It depends on nothing but the seed, the step and
+what is asked for, so that it does not matter when it is made.
 """
 
 from typing import Any, NamedTuple

@@ -9,10 +9,11 @@ from keras_multimix.layers.pair_mixing_layer import PairMixingLayer
 
 @keras.saving.register_keras_serializable(package="keras_multimix")
 class MixUp(PairMixingLayer):
-    """Mixes each row of a batch, and its label, with a partner's.
+    """Mixes each row of a batch with a partner, and their labels in the same way.
 
     `mixed = λ * x + (1 - λ) * x[partner]` with λ ~ Beta(α, α), and the same λ and
-    partner for inputs, labels, masks and sample weights.
+    partner for inputs, labels, masks and sample weights. The partner is a row of the
+    same batch; `pairing` chooses it.
 
     Use it in a pipeline (`tf.data`, grain, a torch `DataLoader`, plain NumPy), on a
     batch, or inside a model that takes inputs and labels. To train with integer
@@ -22,26 +23,30 @@ class MixUp(PairMixingLayer):
         alpha: α, a finite number, 0 or more. 0.1 to 0.4 for ImageNet and small sets,
             1 for CIFAR, 8 to 32 against corrupted labels; 0 turns mixing off.
         num_interpolations: K, the mixed rows that each pair gives, 1 or more.
-        sampling: How the K coefficients of a pair are drawn. `"independent"`: K free
-            draws. `"stratified"`: one from each of K equally likely strata of
-            Beta(α, α); each still has that law, their mean varies less. `"shared"`:
-            the same K for all pairs of the batch.
+        sampling: How the K coefficients of a pair are drawn. `"independent"`: K
+            independent draws. `"stratified"`: one from each of K equally likely parts
+            of Beta(α, α). One of the K, picked at random, still follows Beta(α, α);
+            their mean varies less. `"shared"`: all pairs of the batch have the same K
+            coefficients.
         pairing: `"shuffle"`: a random permutation. `"roll"`: the next row.
             `"mirror"`: row i with row B − 1 − i, the same λ for both, so that each
             example weighs exactly 1 in the batch. `"same_class"`: a random other row
-            of the same class, or itself if there is none. `"neighbors"`: one of the
-            3 nearest other rows. A `keras_multimix.pairing.SimilarLabels`: one whose
-            label is near, for regression. A `keras_multimix.pairing.WithinShards`: one
-            on the same device. Or a callable `(x, y, seed) -> partner`, which returns a
-            row number for each row; `seed` is an integer scalar.
-        mix_labels: False gives each mixed row the label, and the sample weight, of
-            the row that weighs more in it. `"union"` gives it the larger of both labels
-            at each place: the tags of both rows, for multi-label tagging.
+            of the same class, or the row itself if there is none. `"neighbors"`: one of
+            the 3 nearest other rows. A `keras_multimix.pairing.SimilarLabels`: a row
+            whose label is near, for regression. A
+            `keras_multimix.pairing.WithinShards`: a row on the same device. Or a
+            callable `(x, y, seed) -> partner`, which returns a row number for each row;
+            `seed` is an integer scalar.
+        mix_labels: False gives each mixed row the label and the sample weight of the
+            row if λ is at least 0.5, and else those of its partner. `"union"` gives it
+            the larger of both labels at each place. For multi-label tagging, where a
+            label has a 0 or 1 for each class, these are the tags of both rows.
         num_classes: C, the number of classes. With it, labels that are no integers and
-            whose last axis is C are scores; all others are class indices, of whatever
-            dtype, and become one-hot. A dict or list like the labels, such as
-            `{"kind": 3, "age": None}`, gives each its own; None, or a key left out, is
-            for quantities.
+            whose last axis has size C are scores, one number for each class. All other
+            labels are class indices, whatever their dtype, and become one-hot. A dict
+            or list like the labels, such as `{"kind": 3, "age": None}`, gives each
+            label its own number. None, or a key that is left out, means that the label
+            is a quantity, which is mixed as it is.
         label_smoothing: ε in [0, 1), with `num_classes`: labels `y`, class indices and
             scores, become `(1 - ε) * y + ε / C`. `MixupModel` refuses it, because its
             loss can smooth: `keras_multimix.losses.SparseCategoricalCrossentropy`.
@@ -49,19 +54,21 @@ class MixUp(PairMixingLayer):
             that a step costs what it costs without mixing.
         keep_originals: True makes the first of the K rows of a pair the row itself,
             λ = 1, with its own tags, lengths and mask; the other K − 1 are drawn as
-            ever. K has to be 2 or more. In `MixupModel` the train metrics are then
+            usual. K has to be 2 or more. In `MixupModel` the train metrics are then
             those of the rows themselves.
-        data_format: Where images have their channels, and so their one-hot masks their
-            classes: `"channels_last"`, `"channels_first"`, or None for the setting of
-            `keras.config`. Tensors of 3 axes or fewer have channels last.
-        unmixed: Inputs and labels that are not averaged, by their keys, or by their
-            numbers in a list of inputs. A list takes of inputs the larger of both, as
-            for the lengths of padded rows, and of labels the row's own. A dict gives
-            each a rule, `{"lengths": "max", "speaker": "own"}`.
+        data_format: The axis where images have their channels, and where their one-hot
+            masks have their classes: `"channels_last"`, `"channels_first"`, or None for
+            the setting of `keras.config`. Tensors of 3 axes or fewer have channels
+            last.
+        unmixed: Inputs and labels that are not averaged: a list of their keys, or of
+            their numbers in a list of inputs. Then a mixed row gets the larger of the
+            two inputs, as is right for the lengths of padded rows, but the row's own
+            label. Or a dict that gives each a rule,
+            `{"lengths": "max", "speaker": "own"}`.
         seed: An integer of up to 64 bits: the same partners and coefficients on every
             backend. None draws one when the layer is made.
-        **kwargs: `name` and `dtype` of the layer: the floating-point dtype, or policy,
-            that inputs of integers get.
+        **kwargs: `name` and `dtype` of the layer. `dtype` is the floating-point dtype,
+            or the policy, that integer inputs get.
 
     Call arguments:
         x: Inputs of shape `(B, ...)`, a nested structure of them, or the whole batch
@@ -71,14 +78,15 @@ class MixUp(PairMixingLayer):
             labels.
         y: Labels, likewise. Floats of any rank are mixed as they are. Class indices, of
             shape `(B, ...)` or `(B, ..., 1)`, become one-hot: see `num_classes`.
-        sample_weight: Weights of the rows, shape `(B,)`, or of places in them; one for
-            all labels, or a structure like the labels. A mixed row weighs
-            `λ w + (1 - λ) w_partner`, and its label is
-            `(λ w y + (1 - λ) w_partner y_partner)` divided by that, so that a row of
-            weight 0, which may have no label, gives none.
-        training: False returns the batch as it is and moves no random state.
-        step: The number of the draw, an integer of 0 or more: the same draw whatever
-            was called before. None takes the number of calls so far.
+        sample_weight: Weights of the rows, shape `(B,)`, or of places in them (pixels
+            or time steps); one for all labels, or a structure like the labels. A mixed
+            row weighs `λ w + (1 - λ) w_partner`, and its label is
+            `(λ w y + (1 - λ) w_partner y_partner)` divided by that. So a row of weight
+            0, which may have no label, adds nothing to the mixed label.
+        training: False returns the batch as it is and does not change the random state.
+        step: The number of the draw, an integer of 0 or more. The same number gives the
+            same draw, whatever was called before. None takes the number of calls so
+            far.
 
     Returns:
         The same structure, each part with B·K rows: row `i * K + k` is pair i at its
@@ -92,9 +100,9 @@ class MixUp(PairMixingLayer):
             without `num_classes`, integers whose last axis is `num_classes` (class
             indices or scores?), indices out of range, token ids, strings, ragged or
             sparse tensors, and, with `num_classes`, a dict without labels or a model's
-            symbolic inputs. No random state moves then. In a compiled graph, where
-            labels cannot be read, what is no class index becomes NaN as the label of a
-            row, and zeros at a place of a mask or sequence.
+            symbolic inputs. Then the random state does not change. In a compiled graph,
+            where labels cannot be read, what is no class index becomes NaN as the label
+            of a row, and zeros at a place of a mask or sequence.
 
     References:
         Zhang, Cissé, Dauphin, Lopez-Paz, "mixup: Beyond Empirical Risk Minimization",

@@ -24,7 +24,7 @@ class MixingLayer(ShowsArguments, keras.layers.Layer):
     A subclass sets what `PairMixingLayer` takes, and says how to draw and mix.
 
     Args:
-        seed: An integer of 64 bits; None draws one at construction.
+        seed: An integer of up to 64 bits; None draws one when the layer is made.
         **kwargs: `name` and `dtype` of the layer, a floating-point one.
     """
 
@@ -100,7 +100,7 @@ class MixingLayer(ShowsArguments, keras.layers.Layer):
     ):
         """Mixes row i of one batch with row i of another.
 
-        For pairs drawn elsewhere: two zipped datasets, neighbours in a training set.
+        Use it for pairs drawn elsewhere, as by two zipped datasets or `NeighborPairs`.
 
         Args:
             data: A batch: `(x, y)`, `(x, y, sample_weight)`, a dict, or `x` alone.
@@ -140,9 +140,10 @@ class MixingLayer(ShowsArguments, keras.layers.Layer):
 
         Returns:
             A dict for `apply`: `"partner"`, integers `(B,)`, and `"coefficients"`,
-            float32 `(B, K)`; of `CutMix` also `"boxes"`, int32 `(B, K, 4)`: top, left,
-            height, width (n starts and n lengths with n `axes`); of `RandomMix` also
-            `"choice"`, a layer's number or -1. None if not `training`.
+            float32 `(B, K)`; with `CutMix` also `"boxes"`, int32 `(B, K, 4)`: top,
+            left, height, width (n starts and n lengths with n `axes`); with `RandomMix`
+            also `"choice"`, int32, the number of a layer or -1 (no mixing): a scalar,
+            or `(B,)` with `per="row"`. None if not `training`.
 
         Raises:
             ValueError: If the batch cannot be mixed.
@@ -195,8 +196,7 @@ class MixingLayer(ShowsArguments, keras.layers.Layer):
                 labels of any dtype, and weights that may be None.
             partner_data: The same for the rows' partners; None draws the partners from
                 the batch itself.
-            features: `keras.KerasTensor`s of what a hidden layer makes of `x`, if that
-                is to be mixed; None mixes `x`.
+            features: Symbolic tensors of hidden features to mix; None mixes `x`.
 
         Returns:
             A `Mixture`.
@@ -315,7 +315,7 @@ class MixingLayer(ShowsArguments, keras.layers.Layer):
         return self._output_spec(batch)
 
     def compute_mask(self, inputs: Structure, previous_mask=None):
-        """Returns None: a mask of the rows before mixing says nothing of the mixed."""
+        """Returns None: a mask of the unmixed rows does not fit the mixed rows."""
         return None
 
     def __reduce__(self):

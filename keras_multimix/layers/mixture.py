@@ -120,7 +120,7 @@ class Mixture:
         )
 
     def mask(self, mask):
-        """Mixes masks: a place counts in the mixed row if it does in either parent."""
+        """Mixes masks: a place counts if it counts in the row or in its partner."""
         ops = self._ops
 
         def either(layer, leaf: Tensor):
@@ -264,7 +264,7 @@ class Mixture:
             axes = layer._axes_of_label(leaf, batch, is_weight=is_weight)
             if axes is None:
                 return repeat((own, partner)[side])
-            # A place of a pasted mask has one label, whichever side of the pair asks.
+            # A place of a pasted mask has one label, the same for row and partner.
             dtype, pasted = batches.dtype_of(leaf), Partners(partner)
             whole = functools.partial(repeat, (own, partner)[side])
             return self._cut_or(whole, layer, own, pasted, dtype, axes)
@@ -312,7 +312,7 @@ class Mixture:
     def _alone(self):
         """Which mixed rows are the rows themselves, bools of shape `(B, K)`."""
         weights = self._transformation["coefficients"]
-        # λ that rounds to 1 is no original: without these no row is alone.
+        # A λ that rounds to 1 makes no original without `keep_originals`.
         return weights == 1 if self._layer.keep_originals else weights > 1
 
     @property

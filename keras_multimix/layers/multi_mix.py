@@ -7,14 +7,15 @@ from keras_multimix.layers.mix_up import MixUp
 
 @keras.saving.register_keras_serializable(package="keras_multimix")
 class MultiMix(MixUp):
-    """Mixes each row with a partner at K coefficients, an ordered walk between them.
+    """Mixes each row with a partner at K coefficients, the largest first.
 
-    The gradient averaged over the K mixed rows of a pair varies less than that of
-    one, at the cost of K forward and backward passes. `MixUp` with other defaults,
-    and K = 1 is mixup.
+    The gradient averaged over the K mixed rows of a pair varies less than that of one
+    mixed row, at the cost of K forward and backward passes. `MultiMix` is `MixUp` with
+    other defaults; with K = 1 it is mixup.
 
-    The coefficients are stratified by default: each has the law Beta(α, α), but the
-    K of a pair cannot crowd together. `sampling="independent"` is the paper's.
+    The coefficients are stratified by default: the K coefficients of a pair come from K
+    equally likely parts of Beta(α, α), one from each. The paper draws them
+    independently: `sampling="independent"`.
 
     Args:
         alpha: α, a finite number, 0 or more.

@@ -37,7 +37,7 @@ _WORDS = "words of the pairing"
 
 
 class PairMixingLayer(ChangingAlpha, MixingLayer):
-    """Base class of `MixUp`, `MultiMix` and `CutMix`.
+    """Base class of `MixUp`, `MultiMix`, `RegMixup` and `CutMix`.
 
     A subclass says how a leaf's rows are mixed with those of a leaf of others, in
     `_mix_rows`, and may override `_mixture_of`, `_axes_of_label` and `_check`.
@@ -48,8 +48,8 @@ class PairMixingLayer(ChangingAlpha, MixingLayer):
         sampling: `"independent"`, `"stratified"` or `"shared"` coefficients.
         pairing: `"shuffle"`, `"roll"`, `"mirror"`, `"same_class"`, `"neighbors"`, a
             `SimilarLabels`, a `WithinShards` or a callable `(x, y, seed) -> partner`.
-        mix_labels: False keeps the label of the row that weighs more; "union" takes
-            the larger of both at each place.
+        mix_labels: False takes the label of the row or of its partner, whichever weighs
+            more; "union" takes the larger of both at each place.
         num_classes: Number of classes of class indices, which become one-hot; or a
             dict or list like the labels.
         label_smoothing: ε: class scores become `(1 − ε) y + ε / C`.
@@ -58,7 +58,7 @@ class PairMixingLayer(ChangingAlpha, MixingLayer):
         data_format: `"channels_last"` or `"channels_first"`; None takes Keras' setting.
         unmixed: Names of inputs and labels that are not averaged, or a dict of these
             and their rules.
-        seed: An integer of 64 bits; None draws one at construction.
+        seed: An integer of up to 64 bits; None draws one when the layer is made.
         **kwargs: `name` and `dtype` of the layer, a floating-point one.
     """
 

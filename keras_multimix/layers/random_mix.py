@@ -18,7 +18,7 @@ from keras_multimix.layers.mixing_layer import MixingLayer
 from keras_multimix.layers.pair_mixing_layer import DATA_FORMATS, PairMixingLayer
 from keras_multimix.layers.row_wise import RowWise
 
-_ALONE = -1  # the choice of a batch that is left alone
+_ALONE = -1  # the choice of a batch that is not mixed
 
 
 @keras.saving.register_keras_serializable(package="keras_multimix")
@@ -26,23 +26,24 @@ class RandomMix(MixingLayer):
     """Mixes with one of several layers, drawn at random for each batch or each row.
 
     Args:
-        layers: A list of `MixUp`, `MultiMix` and `CutMix` layers of the same
-            `num_interpolations`, `num_classes`, `label_smoothing`, `keep_batch_size`,
-            `keep_originals`, `data_format`, `unmixed` and dtype.
-        probabilities: How likely each of them is. If they sum to less than 1, a batch
-            is left alone with the rest of the probability: its rows are repeated K
-            times, and integer labels become one-hot all the same. None: all equally.
+        layers: A list of `MixUp`, `MultiMix`, `RegMixup` and `CutMix` layers with the
+            same `num_interpolations`, `num_classes`, `label_smoothing`,
+            `keep_batch_size`, `keep_originals`, `data_format`, `unmixed` and dtype.
+        probabilities: The probability of each layer. If their sum is less than 1, the
+            rest up to 1 is the probability that a batch is not mixed: its rows are
+            repeated K times, and integer labels still become one-hot. None makes all
+            layers equally likely.
         per: `"batch"`: one draw for all rows. `"row"`: one for each row, so that row i
             becomes what its layer would make of it in this batch; the layers then need
             the same `mix_labels`, and CutMix layers the same `axes`.
-        data_format: `"channels_last"` or `"channels_first"`, which the layers take
-            that have none of their own; None takes theirs.
+        data_format: `"channels_last"` or `"channels_first"`, for the layers that were
+            made without a `data_format`. None takes the one of the other layers.
         seed: An integer of up to 64 bits for the choice. The layers draw from their
             own seeds: at step i, what they draw when they are called with `step=i`.
         **kwargs: `name` of the layer.
 
     Call arguments:
-        x: As for `MixUp`, like `y`, `sample_weight`, `training` and `step`.
+        x: As for `MixUp`. So are `y`, `sample_weight`, `training` and `step`.
 
     Returns:
         What the chosen layer returns.
@@ -90,11 +91,11 @@ class RandomMix(MixingLayer):
         self.keep_originals = layers[0].keep_originals
         self.data_format = layers[0].data_format
         self.unmixed = layers[0].unmixed
-        # Layers may differ in this: one strict about labels makes all of them so.
+        # Layers may differ in this. If one makes unions, labels are checked for it.
         unions = [layer for layer in layers if layer.mix_labels == "union"]
         self.mix_labels = "union" if unions else layers[0].mix_labels
         self._draws = DrawsAhead()
-        # Mixing with α = 0 is leaving a batch alone.
+        # With α = 0 a batch is not mixed.
         self._alone = MixUp(
             0,
             self.num_interpolations,
@@ -192,7 +193,7 @@ class RandomMix(MixingLayer):
             if choice is not None and not np.isin(choice, known).all():
                 raise invalid(
                     "transformation, entry 'choice'",
-                    expected=f"a number from {_ALONE} (leave the batch alone) to "
+                    expected=f"a number from {_ALONE} (no mixing) to "
                     f"{len(self.layers) - 1}",
                     received=f"{choice}",
                     fix="pass the number of one of the layers",
@@ -249,7 +250,7 @@ def _listed(layers):
 def _no_layers(layers):
     return invalid(
         "argument `layers`",
-        expected="a list of MixUp, MultiMix and CutMix layers",
+        expected="a list of MixUp, MultiMix, RegMixup and CutMix layers",
         received=f"layers={layers!r:.100}",
         fix="pass for instance `[MixUp(0.8), CutMix(1.0)]`",
     )
@@ -305,7 +306,7 @@ def _of_one_format(layers, data_format):
             "argument `data_format`",
             expected="one for all layers",
             received=f"{sorted(given)}",
-            fix="set it here or in the layers",
+            fix="pass it to `RandomMix` only, or the same one to all layers",
         )
     for layer in known if given else ():
         (layer.data_format,), layer._format_is_given = given, True
@@ -325,6 +326,7 @@ def _check_probabilities(probabilities, count):
             "argument `probabilities`",
             expected=f"{count} numbers, 0 or more, that sum to 1 or less",
             received=f"probabilities={probabilities!r:.100}",
-            fix="pass one for each layer; what is missing to 1 leaves batches alone",
+            fix="pass one for each layer; the rest up to 1 is the probability that a "
+            "batch is not mixed",
         )
     return [float(p) for p in given]

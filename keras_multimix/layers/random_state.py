@@ -58,7 +58,7 @@ def state_at(variable, step: Any):
 
 
 def check_step(step: Any, home):
-    """Refuses a step that is none, and a missing one in a worker process.
+    """Refuses what is no number of a step, and a missing step in a worker process.
 
     Args:
         step: What the caller passed.

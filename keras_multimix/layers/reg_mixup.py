@@ -9,11 +9,12 @@ from keras_multimix.layers.mix_up import MixUp
 class RegMixup(MixUp):
     """Gives each row as it is, and mixed with a partner, with equal weight.
 
-    mixup alone can leave a network under-confident. The rows as they are mend that, and
-    a large α, which makes mixed rows of about equal parts, becomes a regularizer beside
-    them. `MixUp` with `keep_originals=True` and other defaults.
+    mixup alone can leave a network under-confident. The unmixed rows beside the mixed
+    ones lessen that. With a large α the mixed rows have about equal parts of both rows,
+    and act as a regularizer. `RegMixup` is `MixUp` with `keep_originals=True` and other
+    defaults.
 
-    The paper draws one λ for a batch, which is `sampling="shared"`.
+    The paper draws one λ for a whole batch: `sampling="shared"`.
 
     Args:
         alpha: α, a finite number, 0 or more. The paper's: 10 on CIFAR-100, 20 on

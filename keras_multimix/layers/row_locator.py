@@ -30,7 +30,7 @@ class RowLocator(NamedTuple):
     ops: Any
 
     def own(self, leaf: Tensor):
-        """Returns the rows that are mixed; of 2·B rows, where the partners follow."""
+        """Returns the rows that are mixed; partners in a second half are left out."""
         if self.takes_all and not self.apart:
             return leaf
         return leaf[: self.num_pairs]
@@ -70,5 +70,5 @@ class RowLocator(NamedTuple):
         # A compiler that lays a batch out over devices has to see how the partners lie.
         if namespaces.may_be_sharded(self.ops):
             return True
-        # No kernel of XLA refuses rows that are not there.
+        # XLA does not refuse row numbers out of range, so rows are taken outside of it.
         return not self.pairing.checked and runtime.in_tensorflow_graph()

@@ -11,7 +11,7 @@ from keras_multimix.pairing.pairing import Pairing
 
 
 class RowWise:
-    """What a `Mixture` asks of a layer, where each row follows a layer of its own.
+    """Stands in for the layer of a `Mixture` if each row has a layer of its own.
 
     Row i of what it gives is row i of what the layer `choice[i]` gives.
 

@@ -86,7 +86,7 @@ def check_same_shapes(batch: Batch, partners):
             "`partner_data`",
             expected="the structure of `data`",
             received=f"another one: {error}"[:300],
-            fix="pass two batches alike",
+            fix="pass two batches of the same structure",
         ) from None
     own_shapes, partner_shapes = (
         [tuple(leaf.shape) for leaf in each.leaves] for each in (batch, partners)

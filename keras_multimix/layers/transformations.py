@@ -39,7 +39,7 @@ def check_transformation(transformation: Transformation, shapes):
             "transformation, entry 'coefficients'",
             expected="λ between 0 and 1",
             received=f"values from {weights.min()} to {weights.max()}",
-            fix="pass the weight of each row, the partner has the rest",
+            fix="pass λ, the weight of each row itself; its partner has 1 − λ",
         )
 
 

@@ -23,7 +23,8 @@ _TOTAL_BITS = 30  # of the sum of a row's weights, at most
 _HALF_BITS = _TOTAL_BITS // 2
 _FAR = 1e15  # an int32 and a float32 are full long before
 _LARGEST_FLOAT32 = 3e38
-# Up to that width all differences at once, at no more than 64 bytes for each pair.
+# Up to this width all differences are computed at once, in at most 64 bytes for each
+# pair.
 _WIDTH_AT_ONCE = 16
 
 
@@ -38,10 +39,10 @@ def gaussian_partners(values, bandwidth: float, words, num_rows, ops: Ops):
         ops: The namespace of `values` and `words`.
 
     Returns:
-        An int32 tensor of shape `(B,)`. No row is its own partner, but for a row that
-        is alone. Weights are relative to that of the nearest other row, which so is
-        possible however far it is; below B / 2 ** 30 they count as 0. NaN is far from
-        everything.
+        An int32 tensor of shape `(B,)`. No row is its own partner unless it is the only
+        row. Weights are relative to the weight of the nearest other row, so that this
+        row can be drawn however far away it is. Weights below B / 2 ** 30 count as 0.
+        NaN counts as far from everything.
     """
     rows = ops.arange(num_rows, dtype="int32")
     if isinstance(num_rows, int) and num_rows == 0:
@@ -75,8 +76,8 @@ def squared_steps(values, bandwidth: float, ops: Ops):
     def to_all(row):
         differences = ops.maximum(ops.minimum(values - row, limit), -limit) * scale
         squares = differences * differences
-        # A product that is added would be rounded with the sum, or not; one that is
-        # chosen first is rounded by itself.
+        # A compiler may compute a product and a sum with one rounding instead of two.
+        # `where` between them makes it round the product by itself.
         squares = ops.where(squares < _FAR * _FAR, squares, np.float32(_FAR * _FAR))
         return _sum(squares, width, ops)
 

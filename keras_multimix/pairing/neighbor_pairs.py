@@ -17,8 +17,9 @@ class NeighborPairs(PartnerPairs):
 
     The neighbours are found once, when the dataset is made. Every epoch shuffles the
     rows and draws a new partner for each. `MixupModel.fit` takes the dataset as it is;
-    a layer mixes its batches with `layer.mix_pairs(*pairs[i])`. Its attribute `epoch`
-    says which epoch's draws the batches hold: set it to go on where a training stopped.
+    a layer mixes its batches with `layer.mix_pairs(*pairs[i])`. The attribute `epoch`
+    of the dataset is the number of the epoch whose draws the batches hold. Set it to
+    continue a training that was stopped.
 
     The mixup paper found near neighbours, and partners of the same class, to help much
     less than random partners: this is for such comparisons, and for data where the
@@ -29,16 +30,16 @@ class NeighborPairs(PartnerPairs):
             Distances are Euclidean, over all of a row's values: standardise them.
         y: The labels, likewise.
         batch_size: Rows of a batch, 1 or more.
-        num_neighbors: How many of the nearest other rows may be the partner, 1 or
-            more; all there are where there are fewer. 200 is the paper's.
+        num_neighbors: How many of the nearest other rows may be the partner, 1 or more.
+            If there are fewer other rows, all of them may be. The mixup paper uses 200.
         same_class: True looks among the rows of the same class, `y` being class
             indices of shape `(N,)` or `(N, 1)`, or scores of shape `(N, C)`. A row
             alone in its class is its own partner.
         seed: An integer of up to 64 bits; None draws one.
         verbose: False shows no progress bar while neighbours are searched for.
         sample_weight: The rows' weights, an array of shape `(N,)` or a structure like
-            `y`; for weights of classes, `class_weights[y]`. Then every batch and its
-            partners' batch end in their weights.
+            `y`; for weights of classes, `class_weights[y]`. Then the weights are the
+            last part of every batch and of its partners' batch.
         **kwargs: `workers`, `use_multiprocessing` and `max_queue_size` of
             `keras.utils.PyDataset`.
 

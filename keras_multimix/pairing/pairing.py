@@ -76,9 +76,10 @@ class Pairing:
     def take(self, leaf: Tensor, rows, ops: Ops):
         """Returns the partners' rows of a leaf, by the cheapest way for the pairing.
 
-        A pairing knows of its partners what row numbers in a tensor do not say: a
-        compiler that lays the batch out over devices has every device fetch all rows
-        of a gather, of slices only those that cross its border.
+        A pairing may know where its partners lie, which row numbers in a tensor do not
+        show. This matters for a compiler that lays the batch out over devices: for a
+        gather every device fetches all rows, but for slices only the rows that cross
+        its border.
 
         Args:
             leaf: Tensor of shape `(B, ...)`.

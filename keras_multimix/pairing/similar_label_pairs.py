@@ -22,15 +22,16 @@ class SimilarLabelPairs(PartnerPairs):
     Row j of the training set is the partner of row i with a probability proportional to
     exp(−‖y_i − y_j‖² / 2σ²), j ≠ i. Every epoch shuffles the rows and draws a new
     partner for each. `MixupModel.fit` takes the dataset as it is; a layer mixes its
-    batches with `layer.mix_pairs(*pairs[i])`. Its attribute `epoch` says which epoch's
-    draws the batches hold: set it to go on where a training stopped.
+    batches with `layer.mix_pairs(*pairs[i])`. The attribute `epoch` of the dataset is
+    the number of the epoch whose draws the batches hold. Set it to continue a training
+    that was stopped.
 
     No N × N matrix is kept. A batch's partners are drawn for a few rows at a time from
     their distances to the U different labels that there are; the rows of a label are
-    equally likely. That takes some 5 MB, or for more than 100 000 labels 40 bytes for
-    each; and for an epoch N · U · (10 + D / 2) nanoseconds or so on one core: 25 s for
-    50 000 rows whose labels all differ, 0.1 s for as many with 50 different labels.
-    With `workers` it goes on beside the training.
+    equally likely. This needs about 5 MB of memory, or with more than 100 000 different
+    labels 40 bytes for each of them. An epoch needs about N · U · (10 + D / 2)
+    nanoseconds on one core: 25 s for 50 000 rows whose labels all differ, 0.1 s if they
+    have 50 different labels. With `workers` the drawing runs beside the training.
 
     Args:
         x: The inputs, an array of shape `(N, ...)` or a structure of such arrays.
@@ -38,12 +39,13 @@ class SimilarLabelPairs(PartnerPairs):
             all D values of a row. In a structure the first leaf counts. Standardise
             them where they have several units.
         batch_size: Rows of a batch, 1 or more.
-        bandwidth: σ, in the units of the labels, above 0; small draws the nearest row,
-            large any other. To be chosen on validation rows: try ¼, ½, 1 and 2 times
-            the labels' standard deviation.
+        bandwidth: σ, in the units of the labels, above 0. A small σ draws the nearest
+            row, a large σ any other row. Choose it on validation rows: try ¼, ½, 1 and
+            2 times the labels' standard deviation.
         seed: An integer of up to 64 bits; None draws one.
         sample_weight: The rows' weights, an array of shape `(N,)` or a structure like
-            `y`. Then every batch and its partners' batch end in their weights.
+            `y`. Then the weights are the last part of every batch and of its partners'
+            batch.
         **kwargs: `workers`, `use_multiprocessing` and `max_queue_size` of
             `keras.utils.PyDataset`.
 
@@ -53,8 +55,8 @@ class SimilarLabelPairs(PartnerPairs):
 
     Raises:
         ValueError: For arguments out of range, `x` and `y` of different lengths, labels
-            that are no finite floats, and labels that are all equal, among which σ says
-            nothing.
+            that are no finite floats, and labels that are all equal, for which σ has no
+            effect.
 
     References:
         Yao et al., "C-Mixup: Improving Generalization in Regression", NeurIPS 2022,

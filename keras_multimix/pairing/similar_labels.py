@@ -21,9 +21,9 @@ class SimilarLabels(Pairing):
     """Pairs each row with one whose label is near, for regression: C-Mixup.
 
     Row j of the batch is the partner of row i with a probability proportional to
-    exp(−‖y_i − y_j‖² / 2σ²), j ≠ i. Plain mixup makes labels on the straight line
-    between distant ones, where the target often does not lie; it can be worse than no
-    mixing in regression.
+    exp(−‖y_i − y_j‖² / 2σ²), j ≠ i. Plain mixup also mixes rows with distant labels.
+    Then the mixed label often does not fit the mixed input, so that in regression plain
+    mixup can be worse than no mixing.
 
     Labels are floats of shape `(B,)`, `(B, 1)` or `(B, ...)`, over all values of a row;
     of a structure of labels the first leaf counts. They are compared as float32.
@@ -31,13 +31,14 @@ class SimilarLabels(Pairing):
     other rows are equally likely; a row that is alone in its batch is its own partner.
 
     The same seed gives the same partners on every backend, to the last row. A batch of
-    B rows takes B × B numbers. No partner is nearer than the batch has one: for small
-    batches `SimilarLabelPairs` draws from the whole training set.
+    B rows takes B × B numbers. A partner can only be as near as the nearest other row
+    of the batch. For small batches use `SimilarLabelPairs`, which draws from the whole
+    training set.
 
     Args:
-        bandwidth: σ, in the units of the labels, above 0; small draws the nearest row,
-            large any other. To be chosen on validation rows: try ¼, ½, 1 and 2 times
-            the labels' standard deviation.
+        bandwidth: σ, in the units of the labels, above 0. A small σ draws the nearest
+            row, a large σ any other row. Choose it on validation rows: try ¼, ½, 1 and
+            2 times the labels' standard deviation.
 
     Raises:
         ValueError: If `bandwidth` is no finite number above 0. In a call: for class

@@ -19,15 +19,15 @@ class WithinShards(Pairing):
 
     For training on JAX with `keras.distribution`, which lays the rows of a batch out
     over the devices in contiguous shards of equal size. A pairing over the whole batch
-    then sends rows from one to another in every step; this one sends none. It is a
-    pairing like others everywhere else: the same seed gives the same partners on every
+    then sends rows between the devices in every step; this one sends none. Everywhere
+    else it works like any other pairing: the same seed gives the same partners on every
     backend and any number of devices. Replicas of `tf.distribute` and ranks of
     `torch.distributed` mix their own rows only and do not need it.
 
     Args:
-        pairing: What to do in each shard: `"shuffle"`, `"roll"` or `"mirror"`. A shard
-            of b rows leaves one row in b with itself under `"shuffle"`, none under
-            `"roll"` and `"mirror"` (but the middle one of an odd b).
+        pairing: What to do in each shard: `"shuffle"`, `"roll"` or `"mirror"`. With
+            `"shuffle"` on average one row of a shard is its own partner. With `"roll"`
+            none is, and with `"mirror"` only the middle row of an odd number.
         num_shards: S, the devices that share a batch: the size of the mesh's batch
             axis. In a batch of B rows the shards have ⌈B / S⌉ rows, the last ones
             fewer or none where S does not divide B; rows may move then.

@@ -208,6 +208,6 @@ def test_rows_that_are_all_right_have_no_temperature(rng, scale):
 def test_scores_that_say_nothing_have_no_temperature(rng):
     z = rng.normal(size=(50, C)).astype("float32")
     for scores, y in ((z, z.argmin(axis=1)), (z * 0, z.argmin(axis=1))):
-        with pytest.raises(ValueError, match="say nothing of the labels") as error:
+        with pytest.raises(ValueError, match="say nothing about the labels") as error:
             calibrate(identity("logits"), scores, y, **quiet)
         helpers.assert_three_parts(error)

@@ -46,7 +46,8 @@ def check_networks(generator, discriminator, from_logits):
             "arguments `generator` and `discriminator`",
             expected=f"a generator of rows that the discriminator takes, {seen}",
             received=f"a generator of rows {made}",
-            fix="change the last layer of the one or the input of the other",
+            fix="change the last layer of the generator, or the input of the "
+            "discriminator",
         )
     activation = getattr(discriminator.layers[-1], "activation", None)
     if from_logits and activation is keras.activations.sigmoid:

@@ -91,14 +91,15 @@ def _check_rates(callback, optimizer):
             raise invalid(
                 f"callback `{name}`",
                 expected="optimizers whose learning rates are numbers",
-                received=f"a schedule inside of the {each.name}'s",
+                received=f"a schedule as the learning rate of {each.name!r}",
                 fix="leave out the callback, or pass the optimizer a number as its "
                 "`learning_rate`",
             )
     if optimizer.rates_differ() and not callbacks_know_several_optimizers():
         raise invalid(
             f"callback `{name}`",
-            expected="optimizers of one learning rate: this version of Keras sets one",
+            expected="two optimizers with the same learning rate: this version of "
+            "Keras sets only one",
             received="two learning rates",
             fix="install Keras 3.15 or newer, or pass optimizers whose "
             "`learning_rate` is a schedule",
@@ -108,7 +109,7 @@ def _check_rates(callback, optimizer):
 def _check_averages(callback, optimizer):
     averaging = any(getattr(each, "use_ema", False) for each in optimizer.optimizers)
     if not averaging:
-        received, fix = "two without", "pass use_ema=True to one or both"
+        received, fix = "two optimizers without it", "pass use_ema=True to one or both"
     elif not callbacks_know_several_optimizers():
         received = f"Keras {keras.version()}, which looks at one optimizer only"
         fix = "install Keras 3.15 or newer, or leave out the callback: `fit` ends with "

@@ -183,10 +183,10 @@ class MixupGAN(ShowsArguments, ResumableModel):
             x: An array `(N, ...)` of real rows, or a dataset, `PyDataset` or loader
                 that gives batches of them. If it gives tuples, the first entry counts.
             *args: As for `keras.Model.fit`.
-            callbacks: Likewise. `LearningRateScheduler` and `ReduceLROnPlateau` set
-                each optimizer's rate from that rate, and log `learning_rate_generator`
-                and `learning_rate_discriminator`. What watches a loss, such as
-                `EarlyStopping`, needs `monitor="generator_loss"` (or
+            callbacks: Likewise. `LearningRateScheduler` and `ReduceLROnPlateau` change
+                each optimizer's rate separately, and log `learning_rate_generator` and
+                `learning_rate_discriminator`. A callback that watches a loss, such
+                as `EarlyStopping`, needs `monitor="generator_loss"` (or
                 `"discriminator_loss"`) and `mode="min"`.
             **kwargs: Likewise.
 

@@ -61,7 +61,7 @@ class GANOptimizer(keras.optimizers.Optimizer):
 
     @property
     def learning_rate(self):
-        """The generator's learning rate. To set it sets that of both networks.
+        """The generator's learning rate. An assignment sets that of both networks.
 
         Raises:
             ValueError: If it is set while the two networks' rates differ.
@@ -73,8 +73,8 @@ class GANOptimizer(keras.optimizers.Optimizer):
         if self.rates_differ():
             raise invalid(
                 "assignment to the `learning_rate` of a GAN's optimizer",
-                expected="optimizers of one learning rate",
-                received="one of its own for each network",
+                expected="the same learning rate for both networks",
+                received="a different learning rate for each network",
                 fix="assign to `gan.optimizer.generator.learning_rate` and to "
                 "`gan.optimizer.discriminator.learning_rate`",
             )

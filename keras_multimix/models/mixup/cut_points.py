@@ -65,7 +65,7 @@ def find(model, name):
     elif matches:
         problem = f"{name!r}, {matches[0][2]}"
     else:
-        problem = f"{name!r}, which is none"
+        problem = f"{name!r}, which no layer has"
     raise invalid(
         "argument `mix_at`",
         expected='"input" or the name of a layer that everything passes through, once',

@@ -70,7 +70,7 @@ def check_optimizer(model, count):
         fix = "leave `interpolations_at_once` out and pass smaller batches"
     elif _num_held(optimizer) % count:
         received = f"one that holds the gradients of {_num_held(optimizer)} parts"
-        fix = "a step was interrupted: compile anew, or load a checkpoint"
+        fix = "call `compile` again, or load a checkpoint: a step was interrupted"
     else:
         return
     raise invalid(

@@ -40,30 +40,30 @@ class MixupModel(summary.Summary, ResumableModel):
 
     Train metrics see each mixed row with both labels, weighted by λ and 1 − λ: even a
     perfect model's accuracy is the mean of max(λ, 1 − λ), 0.84 at α = 0.4, 0.75 at
-    α = 1. `evaluate(x_train, y_train)` gives the accuracy on the rows themselves. What
-    cannot weight rows, such as a function that returns one number for the batch, sees
-    each mixed row once, with the label of the parent that weighs more.
+    α = 1. `evaluate(x_train, y_train)` gives the accuracy on the rows themselves. A
+    metric that cannot weight rows, such as a function that returns one number for the
+    batch, sees each mixed row once, with the label that weighs more.
 
     Args:
         base_model: The model to train: any `keras.Model` that does not override
             `train_step`, `compute_loss` or `compute_metrics`.
-        mixer: A mixing layer: `MixUp`, `MultiMix`, `CutMix` or `RandomMix`. Its
-            `num_classes` is not needed.
+        mixer: A mixing layer: `MixUp`, `MultiMix`, `RegMixup`, `CutMix` or `RandomMix`.
+            It needs no `num_classes`, because the loss takes both labels.
         mix_at: Where to mix: a list of layers of a functional or sequential
-            `base_model`, or of their names, after which everything is mixed, and
-            `"input"`. Keras numbers names that it gives itself, `"embedding_1"`, so
-            name a layer or pass the layer. Each step draws one. What lies below it runs
-            once on the rows of the batch, what lies above on the mixed rows. None mixes
+            `base_model`, or of their names, whose output is mixed, and `"input"`. The
+            numbers in Keras' own names, `"embedding_1"`, may change: so name a layer,
+            or pass the layer. Each step draws one place. The layers below it run once,
+            on the rows of the batch; those above it run on the mixed rows. None mixes
             the inputs.
         interpolations_at_once: How many of a pair's K interpolations a step runs
-            through the model at a time, a divisor of K. With 1 a step needs little more
-            memory than a plain one, and its optimizer has to accumulate the gradients
-            of all K parts, `gradient_accumulation_steps=K`. The weights become those
-            of a step on all K at once, to rounding, but for dropout, batch
-            normalization, and losses that divide by the sum of the weights, which
-            look at a part. What lies below a hidden layer runs again for each part,
-            and a plain step of a schedule as often. Not under `tf.distribute`, where
-            no Keras optimizer accumulates. None runs all K at once.
+            through the model at a time, a divisor of K; None runs all at once. With 1 a
+            step needs little more memory than a plain one, and its optimizer has to
+            accumulate the gradients of all K parts, `gradient_accumulation_steps=K`. To
+            rounding, training gives the weights of a step on all K at once. Exceptions
+            are dropout, batch normalization, and losses that divide by the sum of the
+            sample weights: they see one part at a time. Layers below a mixing place run
+            again for each part; a plain step of a schedule runs as often.
+            `tf.distribute` is refused: there no Keras optimizer accumulates.
         **kwargs: `name` and other arguments of `keras.Model`.
 
     Call arguments:
@@ -153,7 +153,7 @@ class MixupModel(summary.Summary, ResumableModel):
                 None goes back to the base model.
 
         Raises:
-            ValueError: If it wraps no or another model, or PyTorch does not run.
+            ValueError: If it does not wrap `base_model`, or Keras runs without PyTorch.
         """
         torch_ddp.check_wrapper(wrapper, self.base_model)
         # The method: PyTorch would count the module as a second part of this model.

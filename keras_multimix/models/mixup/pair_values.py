@@ -147,7 +147,7 @@ def _with_rank_of(values, weights, dtype):
 
 
 def likelier_label(pairs, own, partner):
-    """Returns the label of the parent that weighs more, for each of N mixed rows."""
+    """Returns the one of its two labels that weighs more, for each of N mixed rows."""
 
     def choose(own, partner):
         return ops.where(aligned(pairs.coefficients, own) >= 0.5, own, partner)

@@ -21,7 +21,7 @@ def check_wrapper(wrapper, base_model):
         base_model: The model that it should wrap.
 
     Raises:
-        ValueError: If it wraps no or another model, or PyTorch does not run.
+        ValueError: If it does not wrap `base_model`, or the backend is not PyTorch.
     """
     if wrapper is None:
         return

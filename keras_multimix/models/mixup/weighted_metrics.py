@@ -2,8 +2,7 @@
 
 A metric sees each mixed row with its own label, weighted by λ, and with its partner's,
 weighted by 1 − λ. A metric that cannot weight rows sees each mixed row once, with the
-label of the parent that weighs more. Where the rows themselves are among the mixed
-ones, a metric sees these and nothing else.
+label that weighs more. With `keep_originals` a metric sees the unmixed rows only.
 """
 
 import contextlib
