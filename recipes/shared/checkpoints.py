@@ -7,6 +7,7 @@ is full.
 """
 
 import hashlib
+import itertools
 import json
 import re
 import shutil
@@ -77,21 +78,16 @@ class Checkpoints:
         Args:
             tell: function (line) called for each newer checkpoint that is damaged.
         """
-        damaged = []
-        for path in self._files():
-            if _is_whole(path):
-                self._last = path
-                break
-            damaged.append(path)
-        else:
-            path = None
-        for each in damaged:
+        files = list(self._files())
+        whole = next(filter(_is_whole, files), None)
+        for damaged in itertools.takewhile(lambda path: path != whole, files):
+            then = f"continues from {whole}" if whole else "starts anew"
             tell(
-                f"Expected {each} as it was written. Received: other bytes, by its "
-                "checksum. It is not used: "
-                + (f"the run continues from {path}." if path else "it starts anew.")
+                f"Expected {damaged} as it was written. Received: other bytes, by its "
+                f"checksum. It is not used: the run {then}."
             )
-        return path
+        self._last = whole or self._last
+        return whole
 
     def clean(self):
         """Removes what killed processes began to write."""
