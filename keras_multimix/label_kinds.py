@@ -101,12 +101,13 @@ def encode(leaf: Tensor, num_classes, ops: Ops, places=NO_PLACES, smoothing=0.0)
     index = ops.cast(leaf, dtype)
     index = index[:, None] if axis == 1 else index[..., None]
     scores = ops.cast(ops.equal(index, classes), "float32")
-    if len(leaf.shape) == 1 and ops is not numpy_ops:  # there it was refused
-        known = ops.sum(scores, axis=-1)[:, None] > 0
-        scores = ops.where(known, scores, np.nan)
-    if smoothing:
+    of_rows = len(leaf.shape) == 1 and ops is not numpy_ops  # there it was refused
+    if of_rows or smoothing:
         known = ops.sum(scores, axis=axis)
         known = known[:, None] if axis == 1 else known[..., None]
+    if of_rows:
+        scores = ops.where(known > 0, scores, np.nan)
+    if smoothing:
         scores = scores * (1.0 - smoothing) + known * (smoothing / num_classes)
     return scores, "float32"
 
