@@ -1,9 +1,18 @@
-"""The peak of memory of training with K interpolations, each in its own process."""
+"""The peak of memory of training with K interpolations, each in its own process.
 
+    python -m benchmarks --backend jax --only memory
+    python -m benchmarks.memory jax mixed 5
+
+The second command measures once, and is what the first starts for each row.
+"""
+
+import argparse
 import json
 import subprocess
 import sys
 from pathlib import Path
+
+from recipes.shared.options import BACKENDS
 
 COUNTS = (5,)  # K
 ROWS = 200  # B: enough to outweigh the program
@@ -84,5 +93,17 @@ def _high_water():
     return int(line.split()[1]) * 1024
 
 
+def main(arguments=None):
+    """The command; it prints bytes."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.memory", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument("backend", choices=BACKENDS)
+    parser.add_argument("way", choices=["plain", "mixed", "in_parts"])
+    parser.add_argument("count", type=int, help="K, and how many times B rows")
+    options = parser.parse_args(arguments)
+    _measure(options.backend, options.way, options.count)
+
+
 if __name__ == "__main__":
-    _measure(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    main()
