@@ -15,6 +15,8 @@ ROWS = (5000, 20000, 55000)
 KS = (2, 3, 5, 8)
 SHARES = ("0.2", "0.5", "0.8")
 EPSILONS = ("2", "4", "8")
+# Methods differ by more than their colour, which not everybody sees.
+MARKS = "osv^DPX<>*"
 _K_METHODS = {
     "multimix": "stratified",
     "multimix_independent": "independent",
@@ -38,12 +40,12 @@ def gain_against_data(folder):
         ]
         # Side by side, so that intervals do not hide each other.
         at = np.array(ROWS) * 1.04 ** (number - (len(names) - 1) / 2)
-        _intervals(panel, at, found, name)
+        _intervals(panel, at, found, name, number)
     panel.set(
         xscale="log",
         xlabel="training images",
         ylabel="test error minus plain training's, points",
-        title="Fashion-MNIST: mean difference and 95 % interval",
+        title="Below 0: fewer errors than plain training\n(mean and 95 % interval)",
     )
     panel.set_xticks(ROWS, [f"{rows:,}".replace(",", " ") for rows in ROWS])
     _with_grid(panel)
@@ -71,35 +73,31 @@ def error_against_k(folder):
                 for own in records
             ]
             at = np.array(KS) * 1.03 ** (number - 2)
-            _intervals(panel, at, found, title)
+            _intervals(panel, at, found, title, number)
         plain = _difference(first["erm"], first["mixup"], metric, factor)
         panel.axhline(plain[0], color="0.4", linestyle=":", label="plain training")
         panel.set(xscale="log", xlabel="K", ylabel=label)
         panel.set_xticks(KS, [str(k) for k in KS])
         _with_grid(panel)
+    figure.suptitle("Below 0: better than mixup (mean and 95 % interval)")
     return _with_legend(figure, panels[0])
 
 
 def wrong_labels(folder):
     """Error at the best epoch and at the last, for each share of wrong labels."""
-    records = [_read(folder, f"fashion_wrong_{share}") for share in SHARES]
-    if None in records:
+    records = {share: _read(folder, f"fashion_wrong_{share}") for share in SHARES}
+    records = {share: own for share, own in records.items() if own is not None}
+    if not records:
         return None
-    figure = Figure(figsize=(10, 4), layout="constrained")
-    panels = figure.subplots(1, len(SHARES), sharey=True)
-    for panel, share, own in zip(panels, SHARES, records, strict=True):
-        at = np.arange(len(own))
-        for offset, label in ((-0.2, "best"), (0.2, "last")):
-            metric = f"{label}_error"
-            errors = [100 * values(rows, metric) for rows in own.values()]
-            means = [each.mean() for each in errors]
-            spread = [each.std(ddof=1) if len(each) > 1 else 0 for each in errors]
-            panel.bar(at + offset, means, 0.38, yerr=spread, capsize=2, label=label)
+    figure = Figure(figsize=(1.5 + 3 * len(records), 4), layout="constrained")
+    panels = figure.subplots(1, len(records), sharey=True, squeeze=False)[0]
+    shown = {"best_error": "best epoch", "last_error": "end of training"}
+    for panel, (share, own) in zip(panels, records.items(), strict=True):
+        _pairs_of_bars(panel, own, shown)
         panel.set(title=f"{100 * float(share):g} % wrong labels")
-        panel.set_xticks(at, list(own), rotation=20)
     panels[0].set(ylabel="test error, %")
-    panels[0].legend(frameon=False)
-    return figure
+    figure.suptitle("A light bar above its dark one: wrong labels were learned")
+    return _with_legend(figure, panels[0])
 
 
 def attacks(folder):
@@ -114,16 +112,24 @@ def attacks(folder):
         "ifgsm_black_box_error": "I-FGSM, black box",
         "noise_error": "random noise",
     }
-    figure = Figure(figsize=(14, 3.6), layout="constrained")
-    panels = figure.subplots(1, len(kinds), sharey=True)
+    figure = Figure(figsize=(10, 6.5), layout="constrained")
+    grid = figure.subplots(2, 3, sharey=True, sharex=True)
+    *panels, rest = grid.T.flat
+    rest.set_axis_off()
     for panel, (metric, title) in zip(panels, kinds.items(), strict=True):
-        for name, rows in own.items():
+        for number, (name, rows) in enumerate(own.items()):
             errors = [100 * values(rows, f"{metric}_{e}").mean() for e in EPSILONS]
-            panel.plot([0, *map(float, EPSILONS)], [_clean(rows), *errors], label=name)
+            style = {"marker": MARKS[number], "ms": 4, "label": name}
+            panel.plot([0, *map(float, EPSILONS)], [_clean(rows), *errors], **style)
         panel.set(title=title, xlabel="ε, of 255", ylim=(0, 100))
+        panel.xaxis.set_tick_params(labelbottom=True)
         panel.grid(alpha=0.3)
-    panels[0].set(ylabel="error, %")
-    return _with_legend(figure, panels[0])
+    for panel in grid[:, 0]:
+        panel.set(ylabel="error, %")
+    figure.suptitle("Lower is harder to fool, unless noise or the black box does more")
+    handles, labels = panels[0].get_legend_handles_labels()
+    rest.legend(handles, labels, loc="center", frameon=False)
+    return figure
 
 
 def calibration(folder):
@@ -131,18 +137,15 @@ def calibration(folder):
     own = _read(folder, "fashion_55000")
     if own is None:
         return None
-    figure = Figure(figsize=(7, 4), layout="constrained")
+    figure = Figure(figsize=(8, 4), layout="constrained")
     panel = figure.subplots()
-    at = np.arange(len(own))
-    shown = {"ece": "as trained", "scaled_ece": "at T"}
-    for offset, (metric, label) in zip((-0.2, 0.2), shown.items(), strict=True):
-        found = [100 * values(rows, metric) for rows in own.values()]
-        means = [np.nanmean(each) for each in found]
-        panel.bar(at + offset, means, 0.38, label=label)
-    panel.set_xticks(at, list(own), rotation=20)
-    panel.set(ylabel="expected calibration error, %")
-    panel.legend(frameon=False)
-    return figure
+    shown = {"ece": "as trained", "scaled_ece": "with a temperature"}
+    _pairs_of_bars(panel, own, shown)
+    panel.set(
+        ylabel="expected calibration error, %",
+        title="Lower is better calibrated (mean and standard deviation)",
+    )
+    return _with_legend(figure, panel)
 
 
 def corruptions(folder):
@@ -156,9 +159,13 @@ def corruptions(folder):
     for number, (name, rows) in enumerate(own.items()):
         means = [100 * values(rows, f"corrupted_error_{kind}").mean() for kind in KINDS]
         at = np.arange(len(KINDS)) + width * (number - (len(own) - 1) / 2)
-        panel.bar(at, means, width, label=name)
+        panel.plot(at, means, MARKS[number], ms=5, label=name)
     panel.set_xticks(np.arange(len(KINDS)), KINDS)
-    panel.set(ylabel="error, %", title="Our corruptions of Fashion-MNIST")
+    panel.set(
+        ylabel="error, %",
+        title="Lower is more robust: errors on corrupted images, mean of 5 strengths",
+    )
+    panel.grid(alpha=0.3)
     return _with_legend(figure, panel)
 
 
@@ -188,10 +195,29 @@ def _difference(rows, others, metric, factor):
     return tuple(factor * value for value in found)
 
 
-def _intervals(panel, at, found, label):
+def _intervals(panel, at, found, label, number):
     means, lows, highs = np.array(found).T
     reach = np.nan_to_num([means - lows, highs - means])
-    panel.errorbar(at, means, reach, marker=".", capsize=2, linewidth=1.2, label=label)
+    style = {"marker": MARKS[number], "ms": 4, "capsize": 2, "linewidth": 1.2}
+    panel.errorbar(at, means, reach, label=label, **style)
+
+
+def _pairs_of_bars(panel, own, shown):
+    """Two bars a method, dark and light: mean and standard deviation, in percent.
+
+    Args:
+        panel: to draw in.
+        own: method -> records.
+        shown: the metric of either bar -> its name in the legend.
+    """
+    at, looks = np.arange(len(own)), ((-0.2, "#08519c"), (0.2, "#9ecae1"))
+    for (offset, color), (metric, label) in zip(looks, shown.items(), strict=True):
+        found = [100 * values(rows, metric) for rows in own.values()]
+        means = [np.nanmean(each) for each in found]
+        spread = [np.nanstd(each, ddof=1) if len(each) > 1 else 0 for each in found]
+        style = {"yerr": spread, "capsize": 2, "color": color, "label": label}
+        panel.bar(at + offset, means, 0.38, **style)
+    panel.set_xticks(at, list(own), rotation=25, ha="right")
 
 
 def _with_grid(panel):

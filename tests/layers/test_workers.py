@@ -58,10 +58,9 @@ class Mixed:
 
 
 def torch_loader(dataset, num_workers):
-    from torch.utils.data import DataLoader
-
+    data = pytest.importorskip("torch.utils.data")
     context = "spawn" if num_workers else None
-    return DataLoader(
+    return data.DataLoader(
         dataset,
         batch_size=None,
         num_workers=num_workers,

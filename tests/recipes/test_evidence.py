@@ -115,6 +115,13 @@ def test_figures_are_drawn_from_what_is_there(measured, tmp_path, capsys):
     assert "records are missing" in capsys.readouterr().out
 
 
+def test_the_figure_of_wrong_labels_has_a_panel_for_each_share_measured(tmp_path):
+    write_records(tmp_path, "fashion_wrong_0.5", ["erm", "mixup"])
+    (panel,) = evidence_figures.wrong_labels(tmp_path).axes
+    assert panel.get_title() == "50 % wrong labels"
+    assert len(panel.patches) == 4  # the best epoch and the last, of two methods
+
+
 def test_parts_of_a_metric_have_columns():
     metrics = ("train_error", "train_error_corrupted", "ifgsm_error_4", "fgsm_error_2")
     found = with_parts([{"metrics": dict.fromkeys(metrics, 0.5)}], MORE_COLUMNS)
