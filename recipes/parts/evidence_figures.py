@@ -89,7 +89,7 @@ def wrong_labels(folder):
     records = {share: own for share, own in records.items() if own is not None}
     if not records:
         return None
-    figure = Figure(figsize=(1.5 + 3 * len(records), 4), layout="constrained")
+    figure = Figure(figsize=(3.5 + 2.5 * len(records), 4), layout="constrained")
     panels = figure.subplots(1, len(records), sharey=True, squeeze=False)[0]
     shown = {"best_error": "best epoch", "last_error": "end of training"}
     for panel, (share, own) in zip(panels, records.items(), strict=True):
@@ -180,9 +180,13 @@ FIGURES = {
 
 
 def _read(folder, name):
-    """A dict method -> records, or None without a file."""
+    """A dict method -> records, plain training first, or None without a file."""
     path = folder / f"{name}.csv"
-    return by_method(read_measured(path)) if path.exists() else None
+    if not path.exists():
+        return None
+    own = by_method(read_measured(path))
+    # Records stand in the order in which the runs ended.
+    return dict(sorted(own.items(), key=lambda item: (item[0] != "erm", item[0])))
 
 
 def _clean(rows):
@@ -229,5 +233,5 @@ def _with_grid(panel):
 def _with_legend(figure, panel):
     """One legend for all panels, outside of them."""
     handles, labels = panel.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside right upper", frameon=False, fontsize=8)
+    figure.legend(handles, labels, loc="outside right center", frameon=False, fontsize=8)
     return figure
