@@ -160,6 +160,7 @@ def test_mixed_precision(rng, dtype_policy, half, ending):
 # Files --------------------------------------------------------------------------
 
 
+@pytest.mark.spread
 def test_they_are_saved_without_a_trace(rng, tmp_path):
     for name, (model, x) in {
         "flat": (nets.dense("dense softmax"), None),

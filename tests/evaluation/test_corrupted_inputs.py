@@ -27,6 +27,7 @@ def oracle(model, x, y):
     return 1 - correct.mean(), np.abs(gaps).sum() / len(y)
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize("ending", ["logits", "dense softmax"])
 def test_errors_and_calibration(ending):
     model, (x, y) = nets.dense(ending), nets.rows(count=200)

@@ -110,6 +110,7 @@ def test_the_variance_of_a_regression(loss, shape, pairing):
     assert got["coefficients"] == pytest.approx(coefficients.mean(), rel=1e-4)
 
 
+@pytest.mark.spread
 def test_standard_errors_are_those_of_repetitions():
     """20 repetitions spread as their mean standard error says, within a half."""
     model = nets.dense()

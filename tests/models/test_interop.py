@@ -143,6 +143,7 @@ def test_a_name_inside_of_a_block_is_answered_with_better_ones(make, points):
     assert all(f"'{name}'" in str(error.value) for name in points)
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize(
     "points",
     [

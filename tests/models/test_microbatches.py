@@ -110,6 +110,7 @@ def test_plain_epochs_take_the_plain_step():
     assert_alike(parts, whole)
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize("options", [{"run_eagerly": True}, {"jit_compile": False}])
 def test_run_without_a_compiler(options):
     whole = trained(MultiMix(1.0, K, seed=3), None)

@@ -58,6 +58,7 @@ MIXERS = {
 }
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize("run_eagerly", EAGER)
 @pytest.mark.parametrize("mixer", MIXERS)
 @pytest.mark.parametrize(

@@ -67,6 +67,7 @@ MORE = [
 ]
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize(("name", "save", "step"), [*CASES, *MORE])
 def test_a_killed_training_ends_with_the_same_weights(name, save, step, tmp_path):
     options = f"--backend {helpers.backend()} --model {name} --save {save}".split()

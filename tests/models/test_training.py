@@ -75,6 +75,7 @@ def test_kinds_of_models(base, mixer):
     assert helpers.state(model.mixer)[2] == 9
 
 
+@pytest.mark.spread
 def test_an_application():
     x, y = arrays(6, 32)
     model = compiled(application, MultiMix(num_interpolations=2, seed=5))

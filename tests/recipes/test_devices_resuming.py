@@ -120,6 +120,7 @@ def one_device_again():
     devices._team = devices.Team()
 
 
+@pytest.mark.spread
 def test_only_the_first_process_writes(tmp_path, monkeypatch):
     second = SimpleNamespace(
         count=2, index=1, of_first=lambda own: own, of_each=lambda own: [own, own]

@@ -153,6 +153,7 @@ def test_images_in_memory(tmp_path):
         assert_close(cifar_run(tmp_path / "c", "--steps-per-execution", "2"), expected)
 
 
+@pytest.mark.spread
 def test_a_stream(photos_run, tmp_path, cache_of_before):
     expected = photos_run("a")
     assert photos_run("b", "--workers", "1") == expected
@@ -178,6 +179,7 @@ def test_epochs_of_a_stream_end_at_a_step(photos_run):
         photos_run("a", "--steps-per-execution", "3")
 
 
+@pytest.mark.spread
 @several_steps
 def test_a_stopped_run_goes_on_with_other_threads_and_steps(photos_run, monkeypatch):
     expected = photos_run("a")

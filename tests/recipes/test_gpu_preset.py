@@ -53,6 +53,7 @@ def cache_of_before():
         jax.config.update("jax_compilation_cache_dir", None)
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize("network", cifar.NETWORKS)
 def test_mixed_precision_leaves_weights_and_logits_in_float32(network, tmp_path):
     if network in ("wide_resnet", "densenet"):

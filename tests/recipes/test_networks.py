@@ -45,6 +45,7 @@ for module in pkgutil.walk_packages(recipes.__path__, "recipes."):
 """
 
 
+@pytest.mark.spread
 def test_no_import_draws_numbers():
     """It would give the first run of a process other weights than the same run later.
 

@@ -99,6 +99,7 @@ CASES = {
 QUICK = ("stream", "gan")  # arrays: below
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize(
     "case",
     [
@@ -137,6 +138,7 @@ def straight(tmp_path_factory):
     return without_seconds(digits_run(tmp_path_factory.mktemp("straight"), "mixup"))
 
 
+@pytest.mark.spread
 def test_a_run_that_is_stopped_after_training_trains_no_more(
     straight, tmp_path, monkeypatch
 ):
@@ -187,6 +189,7 @@ def test_other_options_are_refused_before_anything_runs(stopped):
     assert not (folder.parents[1] / "results.json").exists()
 
 
+@pytest.mark.spread
 def test_a_gan_with_other_options_is_refused_and_its_changes_are_not(
     tmp_path, monkeypatch
 ):
@@ -241,6 +244,7 @@ def test_a_disk_that_fills_up_later_stops_nothing(
     assert "of epoch 1, is kept" in printed.out + printed.err
 
 
+@pytest.mark.spread
 def test_presets_that_take_hours_keep_checkpoints():
     presets = [(imagenet, "paper"), (cifar, "paper"), (cifar, "puzzlemix")]
     for recipe, preset in [*presets, (gan, "paper")]:

@@ -53,6 +53,7 @@ def rows(seed, count=300):
     return 4 * x.astype("float32"), labels  # four times too sure
 
 
+@pytest.mark.spread
 def test_the_temperature_is_that_of_the_validation_rows():
     network = keras.Sequential([keras.Input((3,)), keras.layers.Activation("linear")])
     (x_val, y_val), (x_test, y_test) = rows(0), rows(1)
