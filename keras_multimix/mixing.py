@@ -71,11 +71,7 @@ def interpolate(x, partners, coefficients, dtype, ops: Ops):
         `λ * x + (1 - λ) * source[rows]`, of shape `(B * K, ...)` and dtype `dtype`.
     """
     at_least_float32 = "float32" if dtype in ("float16", "bfloat16") else dtype
-    own, source, weights = (
-        _cast(x, at_least_float32, ops),
-        partners.source,
-        coefficients,
-    )
+    own, source = _cast(x, at_least_float32, ops), partners.source
     source = own if source is x else _cast(source, at_least_float32, ops)
     weights = coefficients
     if at_least_float32 != "float32":

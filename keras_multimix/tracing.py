@@ -40,8 +40,8 @@ def to_numpy_or_none(x):
         import jax
 
         if isinstance(x, jax.Array):
-            # Inside `jax.jit` every operation gives a tracer, even one on a constant.
-            traced = isinstance(jax.numpy.add(x, 0), jax.core.Tracer)
+            # Inside `jax.jit` every operation gives a tracer, even one on constants.
+            traced = isinstance(_sum_in_jax()(0, 0), jax.core.Tracer)
             return None if traced else np.array(x)
     if is_tensorflow_tensor(x):
         import tensorflow as tf
@@ -69,11 +69,21 @@ def add_on_host(variable, array):
         None, and nothing is added, while the variable is traced.
     """
     value = variable.value
+    backend = keras.backend.backend()
+    if backend == "jax":
+        import jax
+
+        # An array that is on the device is assigned without a copy to it.
+        after = _sum_in_jax()(value, array)
+        if isinstance(after, jax.core.Tracer):
+            return None
+        before = np.array(value)
+        variable.assign(after)
+        return before
     before = to_numpy_or_none(value)
     if before is None:
         return None
-    backend = keras.backend.backend()
-    if backend == "jax" or runtime.in_stateless_scope():
+    if runtime.in_stateless_scope():
         variable.assign(before + array)
     elif backend == "torch":
         import torch
@@ -88,6 +98,14 @@ def add_on_host(variable, array):
         else:
             value.assign_add(added, read_value=False)
     return before
+
+
+@functools.cache
+def _sum_in_jax():
+    """Calling a compiled function costs half as much as an operation by itself."""
+    import jax
+
+    return jax.jit(lambda x, y: x + y)
 
 
 def _on_replicas(variable):

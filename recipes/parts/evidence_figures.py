@@ -233,5 +233,7 @@ def _with_grid(panel):
 def _with_legend(figure, panel):
     """One legend for all panels, outside of them."""
     handles, labels = panel.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside right center", frameon=False, fontsize=8)
+    figure.legend(
+        handles, labels, loc="outside right center", frameon=False, fontsize=8
+    )
     return figure
