@@ -6,7 +6,9 @@ from keras import ops, tree
 
 from keras_multimix.annotations import Structure, Tensor
 from keras_multimix.arguments import check_count, check_flag, invalid
-from keras_multimix.evaluation import endings, temperature
+from keras_multimix.evaluation import temperature
+from keras_multimix.evaluation.plain_model import plain_model
+from keras_multimix.models import endings
 
 
 def calibrate(
@@ -72,7 +74,7 @@ def calibrate(
     """
     batch_size = check_count("batch_size", batch_size)
     check_flag("verbose", verbose)
-    model = endings.plain_model(model)
+    model = plain_model(model)
     y = np.asarray(ops.convert_to_numpy(y) if hasattr(y, "shape") else y)
     num_rows = _check_rows(x, y)
     if not model.built:
@@ -195,9 +197,7 @@ def _check_logits(found, kind, num_rows, last):
     is_linear = getattr(last, "activation", None) is keras.activations.linear
     hidden = endings.kind_of(last) is not None
     if kind is None and not is_linear and not hidden:
-        sums = found if is_single else found.sum(axis=-1)
-        upto = sums.max() <= 1 if is_single else np.allclose(sums, 1, atol=0.02)
-        hidden = bool(found.min() >= 0 and upto)
+        hidden = endings.look_like_probabilities(found)
     if (kind is None and hidden) or (kind == "softmax" and is_single):
         raise invalid(
             "model",

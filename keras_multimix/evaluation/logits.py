@@ -10,7 +10,8 @@ from keras import ops
 from keras_multimix import class_scores
 from keras_multimix.annotations import Structure
 from keras_multimix.arguments import invalid
-from keras_multimix.evaluation import endings
+from keras_multimix.evaluation.plain_model import plain_model
+from keras_multimix.models import endings
 
 _LOCK = threading.RLock()
 _TINY = float(np.finfo("float32").tiny)
@@ -33,7 +34,8 @@ class Logits:
     """
 
     def __init__(self, model: keras.Model, x: Structure):
-        model = self.model = endings.plain_model(model)
+        model = self.model = plain_model(model)
+        _check_one_input(model)
         x = ops.convert_to_tensor(x)
         found = ops.convert_to_tensor(_only(model(x, training=False)))
         class_scores.check_scores(found, from_logits=True)
@@ -53,7 +55,7 @@ class Logits:
             last.activation is keras.activations.linear
         )
         self._are_logits = (
-            self._ending is not None or is_linear or not _are_probabilities(found)
+            self._ending is not None or is_linear or not _are_probabilities(found, last)
         )
 
     def __call__(self, x: Structure):
@@ -148,9 +150,36 @@ def _only(outputs):
     return leaves[0]
 
 
-def _are_probabilities(found):
+def _check_one_input(model):
+    count = len(model.inputs) if endings.has_graph(model) else 1
+    if count > 1:
+        raise invalid(
+            "model",
+            expected="a model of one input",
+            received=f"{count} inputs",
+            fix="make a model of one of them that fixes the others",
+        )
+
+
+def _are_probabilities(found, last):
+    """Whether scores of an unknown origin are probabilities of classes.
+
+    Raises:
+        ValueError: If they look like what sigmoids return.
+    """
     values = np.array(ops.convert_to_numpy(found), dtype="float32")
-    return bool((values >= 0).all() and np.allclose(values.sum(axis=-1), 1, atol=0.02))
+    if not endings.look_like_probabilities(values):
+        return False
+    if not np.allclose(values.sum(axis=-1), 1, atol=0.02):
+        raise invalid(
+            "model",
+            expected="logits, probabilities that sum to 1, or sigmoids as the last "
+            "layer",
+            received="scores between 0 and 1 that do not sum to 1, from "
+            f"{type(last).__name__ if last is not None else 'a model without a graph'}",
+            fix="pass a model that returns its logits",
+        )
+    return True
 
 
 def _ending_of(operation):

@@ -6,8 +6,9 @@ from keras import ops
 
 from keras_multimix.annotations import Structure
 from keras_multimix.arguments import check_count, check_flag, invalid, resolve_seed
-from keras_multimix.evaluation import endings, gradients, rows
+from keras_multimix.evaluation import gradients, rows
 from keras_multimix.evaluation.logits import Logits, check_gradient
+from keras_multimix.evaluation.plain_model import plain_model
 from keras_multimix.layers.pair_mixing_layer import PairMixingLayer
 
 
@@ -138,7 +139,7 @@ def _of_classes(model, x, y, num_rows):
 
 def _of_numbers(model, loss, y, num_rows):
     """Returns the model, the labels, and the mean of any loss of a batch."""
-    model = endings.plain_model(model)
+    model = plain_model(model)
     loss = keras.losses.get(loss)
 
     def objective(x, y):

@@ -22,3 +22,9 @@ def stateless_call(function, variables, values):
     return result, [
         old if new is None else new for old, new in zip(values, updated, strict=True)
     ]
+
+
+def grouped(values, groups):
+    """Cuts a list into tuples of lists that are as long as the groups are."""
+    values = iter(values)
+    return tuple([next(values) for _ in group] for group in groups)

@@ -57,6 +57,57 @@ def test_networks_that_do_not_fit():
         assert message in str(error.value)
 
 
+def with_sigmoid(kind):
+    """Discriminators whose sigmoid is not the activation of their last layer."""
+    inputs, layers = keras.Input((3,)), keras.layers
+    logits = layers.Dense(1)(inputs)
+    if kind == "nested":
+        return keras.Sequential([inputs, network(3, 1, activation="sigmoid")])
+    if kind == "operation":
+        return keras.Model(inputs, keras.ops.sigmoid(logits))
+    if kind == "layer":
+        return keras.Model(inputs, layers.Activation("sigmoid")(logits))
+    last = layers.Dropout(0.1) if kind == "dropout" else layers.Flatten()
+    return keras.Model(inputs, last(layers.Dense(1, "sigmoid")(inputs)))
+
+
+@pytest.mark.parametrize("kind", ["nested", "operation", "layer", "dropout", "flatten"])
+def test_sigmoids_are_found_wherever_they_end_the_discriminator(kind):
+    with pytest.raises(ValueError, match="ends in a sigmoid") as error:
+        MixupGAN(network(2, 3), with_sigmoid(kind))
+    assert_three_parts(error)
+    MixupGAN(network(2, 3), with_sigmoid(kind), from_logits=False)
+
+
+def test_logits_are_not_taken_for_probabilities():
+    with pytest.raises(ValueError, match="Dense without an activation") as error:
+        MixupGAN(network(2, 3), network(3, 1), from_logits=False)
+    assert_three_parts(error)
+
+
+class OfDicts(keras.utils.PyDataset):
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, index):
+        return ({"images": rows(8)},)
+
+
+@pytest.mark.parametrize("kind", ["dict", "tuple", "dataset", "complex"])
+def test_what_is_no_array_of_rows_is_refused(kind):
+    data = {
+        "dict": {"images": rows(8)},
+        "tuple": (rows(8), rows(8)),
+        "dataset": OfDicts(),
+        "complex": rows(8).astype("complex64"),
+    }[kind]
+    gan = make()
+    with pytest.raises(ValueError, match="an array of real rows") as error:
+        gan.fit(data, verbose=0)
+    assert_three_parts(error)
+    assert in_numpy(gan.random_state).tolist() == [1, 0, 0]
+
+
 def test_a_sigmoid_is_taken_when_it_is_said():
     ours = make()
     theirs = MixupGAN(

@@ -32,20 +32,20 @@ def test_losses_are_those_of_the_formula():
     real, fake, λ = rows(6), rows(12)[6:], np.linspace(0, 1, 6).astype("float32")
     tensors = [keras.ops.convert_to_tensor(each) for each in (real, fake, λ)]
 
-    def logits_of(x):
-        return keras.ops.sum(x, axis=-1) * 2
+    def loss_of(x, targets):
+        return losses.cross_entropy(keras.ops.sum(x, axis=-1) * 2, targets)
 
     blend = λ[:, None] * real + (1 - λ[:, None]) * fake
     mixed = oracle_cross_entropy(2 * blend.sum(-1), λ)
     plain = oracle_cross_entropy(2 * real.sum(-1), np.ones(6))
     plain = (plain + oracle_cross_entropy(2 * fake.sum(-1), np.zeros(6))) / 2
-    of = losses.discriminator_loss(logits_of, *tensors)
+    of = losses.discriminator_loss(loss_of, *tensors)
     assert value(of) == pytest.approx(mixed, rel=1e-5)
-    of = losses.discriminator_loss(logits_of, *tensors[:2], None)
+    of = losses.discriminator_loss(loss_of, *tensors[:2], None)
     assert value(of) == pytest.approx(plain, rel=1e-5)
-    of = losses.generator_loss("min_max", logits_of, *tensors)
+    of = losses.generator_loss("min_max", loss_of, *tensors)
     assert value(of) == pytest.approx(-mixed, rel=1e-5)
-    of = losses.generator_loss("non_saturating", logits_of, *tensors)
+    of = losses.generator_loss("non_saturating", loss_of, *tensors)
     expected = oracle_cross_entropy(2 * fake.sum(-1), np.ones(6))
     assert value(of) == pytest.approx(expected, rel=1e-5)
 

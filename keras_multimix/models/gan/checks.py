@@ -4,6 +4,9 @@ import keras
 
 from keras_multimix.arguments import invalid
 from keras_multimix.batches import same_shape
+from keras_multimix.models import endings
+
+_RESHAPING = (keras.layers.Flatten, keras.layers.Reshape)
 
 
 def check_networks(generator, discriminator, from_logits):
@@ -49,27 +52,47 @@ def check_networks(generator, discriminator, from_logits):
             fix="change the last layer of the generator, or the input of the "
             "discriminator",
         )
-    activation = getattr(discriminator.layers[-1], "activation", None)
-    if from_logits and activation is keras.activations.sigmoid:
+    last = endings.last_operation(discriminator, pass_by=_RESHAPING)
+    has_sigmoid = endings.kind_of(last) == "sigmoid"
+    if from_logits and has_sigmoid:
         raise invalid(
             "argument `discriminator`",
             expected="logits, since from_logits=True",
-            received="a last layer with a sigmoid",
+            received="a model that ends in a sigmoid",
             fix="take the sigmoid away, which is more exact, or pass from_logits=False",
+        )
+    is_linear = getattr(last, "activation", None) is keras.activations.linear
+    if not from_logits and is_linear:
+        raise invalid(
+            "argument `from_logits`",
+            expected="from_logits=True, since the discriminator ends in no sigmoid",
+            received=f"from_logits=False and {type(last).__name__} without an "
+            "activation",
+            fix="leave `from_logits` out",
         )
 
 
-def check_rows(shape, output_shape):
-    """Refuses data whose rows are not shaped like the generator's.
+def check_rows(rows, output_shape):
+    """Refuses data whose rows are not like the generator's.
 
     Args:
-        shape: The shape of a batch, or of all data.
+        rows: A batch, or all data.
         output_shape: The shape of the generator's output.
 
     Raises:
-        ValueError: If the shapes differ or there are no rows.
+        ValueError: If they are no array, have another shape or are complex, or there
+            are no rows.
     """
     expected = tuple(output_shape[1:])
+    if not hasattr(rows, "shape") or "complex" in str(getattr(rows, "dtype", "")):
+        raise invalid(
+            "data for `MixupGAN`",
+            expected="an array of real rows for each batch",
+            received=f"{rows!r:.80}",
+            fix="pass the rows by themselves, as an array or as the first entry of a "
+            "dataset's tuples",
+        )
+    shape = tuple(rows.shape)
     if not same_shape(shape, (None, *expected)):
         raise invalid(
             "data for `MixupGAN`",

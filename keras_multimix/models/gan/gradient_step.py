@@ -78,7 +78,7 @@ def _with_jax(loss, scale, weights, variables):
 
     def pure(values):
         mapping = [*zip(weights, values, strict=True), *zip(others, fixed, strict=True)]
-        with keras.StatelessScope(mapping) as scope:
+        with keras.StatelessScope(mapping, collect_losses=True) as scope:
             value = loss()
         updated = [scope.get_current_value(variable) for variable in others]
         return value * scale, (value, updated)

@@ -24,7 +24,7 @@ from keras_multimix.models.gan.optimizer import (
     with_loss_scale,
 )
 from keras_multimix.models.nested_config import rebuilt
-from keras_multimix.models.stateless_call import stateless_call
+from keras_multimix.models.stateless_call import grouped, stateless_call
 from keras_multimix.shown import ShowsArguments
 
 GENERATOR_LOSSES = ("non_saturating", "min_max")
@@ -45,6 +45,9 @@ class MixupGAN(ShowsArguments, ResumableModel):
     between the real rows and the generated rows. One training step makes
     `discriminator_steps` steps of the discriminator, all on the rows of the batch but
     each with new λ and z, and then one step of the generator.
+
+    To each network's loss come its own regularizers and what its layers add with
+    `add_loss`, as in every Keras model.
 
     Replicas of `tf.distribute` and ranks of `torch.distributed` draw their own z and λ,
     and make each step with the mean of their gradients.
@@ -195,8 +198,8 @@ class MixupGAN(ShowsArguments, ResumableModel):
                 does not fit a GAN. After an epoch, if a loss is not finite.
         """
         checks.check_fit_options(kwargs)
-        if hasattr(x, "shape"):
-            checks.check_rows(tuple(x.shape), self.generator.output_shape)
+        if hasattr(x, "shape") or isinstance(x, (dict, list, tuple)):
+            checks.check_rows(x, self.generator.output_shape)
         if self.compiled:
             callbacks = keras_callbacks.prepared(callbacks, self.optimizer, LOSSES)
         with self._before_training.guarding(self):
@@ -225,7 +228,7 @@ class MixupGAN(ShowsArguments, ResumableModel):
         logs, updated = stateless_call(
             lambda: self._train(data), self._all_variables(), values
         )
-        return logs, _grouped(updated, state)
+        return logs, grouped(updated, state)
 
     def generate(self, num_rows, seed: int | None = None, batch_size: int = 256):
         """Returns rows that the generator makes.
@@ -253,7 +256,7 @@ class MixupGAN(ShowsArguments, ResumableModel):
 
     def _train(self, data):
         real, _, _ = keras.utils.unpack_x_y_sample_weight(data)
-        checks.check_rows(tuple(real.shape), self.generator.output_shape)
+        checks.check_rows(real, self.generator.output_shape)
         real = ops.cast(real, self.compute_dtype)
         variables = self.variables
         latents, coefficients = draws.draw_calls(
@@ -269,20 +272,14 @@ class MixupGAN(ShowsArguments, ResumableModel):
             )
             of_discriminator = gradient_step(
                 lambda fake=fake, step=step: losses.discriminator_loss(
-                    self._logits, real, fake, coefficients[step]
+                    self._penalized_loss_of, real, fake, coefficients[step]
                 ),
                 self.discriminator.trainable_variables,
                 self.optimizer.discriminator,
                 variables,
             )
         of_generator = gradient_step(
-            lambda: losses.generator_loss(
-                self.generator_loss,
-                self._logits,
-                real,
-                self.generator(latents[-1], training=True),
-                coefficients[-1],
-            ),
+            lambda: self._loss_of_generator(real, latents[-1], coefficients[-1]),
             self.generator.trainable_variables,
             self.optimizer.generator,
             variables,
@@ -294,13 +291,20 @@ class MixupGAN(ShowsArguments, ResumableModel):
             self._losses_of_epoch[name].update_state(value)
         return {name: m.result() for name, m in self._losses_of_epoch.items()}
 
-    def _logits(self, rows):
+    def _loss_of_generator(self, real, latents, coefficients):
+        fake = self.generator(latents, training=True)
+        kind, penalties = self.generator_loss, losses.penalties(self.generator)
+        rest = (self._loss_of, real, fake, coefficients)
+        return losses.generator_loss(kind, *rest) + penalties
+
+    def _penalized_loss_of(self, rows, targets):
+        return self._loss_of(rows, targets) + losses.penalties(self.discriminator)
+
+    def _loss_of(self, rows, targets):
         outputs = self.discriminator(rows, training=True)
-        outputs = ops.cast(ops.reshape(outputs, (-1,)), "float32")
-        if self.from_logits:
-            return outputs
-        probabilities = ops.clip(outputs, 1e-7, 1.0 - 1e-7)
-        return ops.log(probabilities) - ops.log1p(-probabilities)
+        return losses.cross_entropy(
+            losses.logits_of(outputs, self.from_logits), targets
+        )
 
     def _all_variables(self):
         return [
@@ -342,9 +346,3 @@ class MixupGAN(ShowsArguments, ResumableModel):
         """Compiles the model as `get_compile_config` says."""
         # Where the loss is scaled, the optimizers that were saved do it.
         self.compile(**rebuilt(config, config), auto_scale_loss=False)
-
-
-def _grouped(values, groups):
-    """Cuts a list into tuples that are as long as the tuples of `groups`."""
-    values = iter(values)
-    return tuple([next(values) for _ in group] for group in groups)

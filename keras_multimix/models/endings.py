@@ -1,10 +1,9 @@
 """What a model ends in: a softmax, sigmoids or its logits, and the graph before it."""
 
 import keras
+import numpy as np
 
-from keras_multimix.arguments import invalid
 from keras_multimix.keras_fixes import model_graph
-from keras_multimix.models.mixup.model import MixupModel
 
 _KINDS = (
     (keras.activations.softmax, "softmax"),
@@ -13,24 +12,6 @@ _KINDS = (
     (keras.ops.sigmoid, "sigmoid"),
 )
 _PASS_ON = (keras.layers.Identity, keras.layers.Dropout)
-
-
-def plain_model(model: keras.Model):
-    """Returns a model as it is, or the base model of a `MixupModel`.
-
-    Raises:
-        ValueError: If it is no Keras model.
-    """
-    if isinstance(model, MixupModel):
-        model = model.base_model
-    if not isinstance(model, keras.Model):
-        raise invalid(
-            "argument `model`",
-            expected="a keras.Model",
-            received=f"{model!r:.80}",
-            fix="wrap layers in `keras.Sequential([...])`",
-        )
-    return model
 
 
 def kind_of(operation):
@@ -53,16 +34,26 @@ def is_over_last_axis(operation, rank):
     return getattr(operation, "axis", -1) in (-1, rank - 1)
 
 
-def last_operation(model: keras.Model):
-    """Returns the operation that gives a model's scores, or None."""
+def look_like_probabilities(scores: np.ndarray):
+    """Whether all scores lie between 0 and 1, and not all of them are 0."""
+    return bool(scores.min() >= 0 and 0 < scores.max() <= 1)
+
+
+def last_operation(model: keras.Model, pass_by=()):
+    """Returns the operation that gives a model's scores, or None.
+
+    Args:
+        model: Any model.
+        pass_by: Classes of further layers that leave the scores as they are.
+    """
     if isinstance(model, keras.Sequential):
         operations = reversed(model.layers)
     else:
         operations = (node.operation for node in _from_the_end(model))
     for operation in operations:
         if isinstance(operation, keras.Model):
-            return last_operation(operation)
-        if not _passes_on(operation):
+            return last_operation(operation, pass_by)
+        if not (_passes_on(operation) or isinstance(operation, pass_by)):
             return operation
     return None
 
