@@ -5,6 +5,8 @@ Keras has gradients for its own training step only, so each backend computes its
 
 import keras
 
+from keras_multimix.models.loss_scale import is_loss_scale
+
 
 def gradient_step(loss, weights, optimizer, variables):
     """Changes weights by one step of an optimizer that lowers a loss.
@@ -29,11 +31,6 @@ def gradient_step(loss, weights, optimizer, variables):
     else:
         optimizer.apply(gradients, weights)
     return value
-
-
-def is_loss_scale(optimizer):
-    """Whether an optimizer scales the loss for another one, its `inner_optimizer`."""
-    return isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
 
 
 def without_gradient(function):

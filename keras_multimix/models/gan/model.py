@@ -18,8 +18,9 @@ from keras_multimix.keras_fixes.saving import ResumableModel
 from keras_multimix.layers import random_state
 from keras_multimix.models.gan import checks, draws, keras_callbacks, losses
 from keras_multimix.models.gan.gradient_step import gradient_step, without_gradient
-from keras_multimix.models.gan.optimizer import (
-    GANOptimizer,
+from keras_multimix.models.gan.optimizer import GANOptimizer
+from keras_multimix.models.loss_scale import (
+    needs_loss_scale,
     unscaled,
     with_loss_scale,
 )
@@ -167,17 +168,14 @@ class MixupGAN(ShowsArguments, ResumableModel):
         given = (generator_optimizer, discriminator_optimizer)
         both = [keras.optimizers.get(each) for each in given]
         checks.check_optimizers(*map(unscaled, both))
-        if kw.pop("auto_scale_loss", True) and self._has_float16():
+        models = self, self.generator, self.discriminator
+        if kw.pop("auto_scale_loss", True) and needs_loss_scale(*models):
             both = map(with_loss_scale, both)
         optimizer = GANOptimizer(*both)
         optimizer.build_both(
             self.generator.trainable_variables, self.discriminator.trainable_variables
         )
         super().compile(optimizer=optimizer, auto_scale_loss=False, **kw)
-
-    def _has_float16(self):
-        models = (self, self.generator, self.discriminator)
-        return "mixed_float16" in [each.dtype_policy.name for each in models]
 
     def fit(self, x=None, *args, callbacks=None, **kwargs):
         """Trains on real rows, with the arguments of `keras.Model.fit`.

@@ -3,7 +3,7 @@
 import keras
 
 from keras_multimix.arguments import invalid
-from keras_multimix.models.gan.gradient_step import is_loss_scale
+from keras_multimix.models.loss_scale import unscaled
 from keras_multimix.models.nested_config import rebuilt
 
 
@@ -165,15 +165,3 @@ class RenamedOptimizer:
     @learning_rate.setter
     def learning_rate(self, value):
         self._optimizer.learning_rate = value
-
-
-def unscaled(optimizer):
-    """Returns the optimizer inside of a `LossScaleOptimizer`, or any other as it is."""
-    return optimizer.inner_optimizer if is_loss_scale(optimizer) else optimizer
-
-
-def with_loss_scale(optimizer):
-    """Returns an optimizer that keeps gradients from vanishing in float16."""
-    if is_loss_scale(optimizer):
-        return optimizer
-    return keras.optimizers.LossScaleOptimizer(optimizer)

@@ -114,6 +114,12 @@ def check_points(base_model, mix_at):
     return names
 
 
+def require_targets(y, loss):
+    """Refuses a batch without targets for a loss; Keras' first one is symbolic."""
+    if y is None and loss is not None:
+        raise no_targets()
+
+
 def require_targets_for_arrays(x, y):
     """Refuses arrays without targets; a dataset may hold its targets in `x`."""
     leaves = keras.tree.flatten(x) if isinstance(x, (list, tuple, dict)) else [x]

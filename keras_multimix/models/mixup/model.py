@@ -21,6 +21,7 @@ from keras_multimix.models.mixup import (
     torch_ddp,
     train_functions,
     weighted_metrics,
+    whole_steps,
     zipped_batches,
 )
 from keras_multimix.models.nested_config import rebuilt
@@ -61,9 +62,9 @@ class MixupModel(summary.Summary, ResumableModel):
             accumulate the gradients of all K parts, `gradient_accumulation_steps=K`. To
             rounding, training gives the weights of a step on all K at once. Exceptions
             are dropout, batch normalization, and losses that divide by the sum of the
-            sample weights: they see one part at a time. Layers below a mixing place run
-            again for each part; a plain step of a schedule runs as often.
-            `tf.distribute` is refused: there no Keras optimizer accumulates.
+            sample weights: they see one part at a time. Layers below a mixing place and
+            plain steps of a schedule run again for each part. `tf.distribute` is
+            refused: there no Keras optimizer accumulates.
         **kwargs: `name` and other arguments of `keras.Model`.
 
     Call arguments:
@@ -118,7 +119,8 @@ class MixupModel(summary.Summary, ResumableModel):
         num_microbatches = microbatches.count_microbatches(
             interpolations_at_once, mixer.num_interpolations
         )
-        super().__init__(**kwargs)
+        # Keras looks here whether to scale the loss for float16.
+        super().__init__(**{"dtype": base_model.dtype_policy} | kwargs)
         self.base_model = base_model
         self.mixer = mixer
         self.mix_at = mix_at
@@ -189,6 +191,7 @@ class MixupModel(summary.Summary, ResumableModel):
     def make_train_function(self, force=False):
         """Compiles the training step, with the arguments of `keras.Model`'s."""
         microbatches.check_optimizer(self, self._num_microbatches)
+        whole_steps.count_whole_steps(self.optimizer, self._num_microbatches)
         if self.train_function is not None and not force:
             return
         if weighted_metrics.count_in_floats(self):
@@ -255,7 +258,7 @@ class MixupModel(summary.Summary, ResumableModel):
     ):
         """Returns the loss; a mixed row's is that of both labels, weighted by λ."""
         x, y, sample_weight = self._own(x, y, sample_weight)
-        self._require_targets(y)
+        checks.require_targets(y, self.loss)
         if not isinstance(y, LabelPairs):
             return super().compute_loss(x, y, y_pred, sample_weight, training)
         pairs, y = y, pair_loss.labels_in_turn(y)
@@ -267,7 +270,7 @@ class MixupModel(summary.Summary, ResumableModel):
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         """Updates the metrics; mixed rows count with the weights λ and 1 − λ."""
         x, y, sample_weight = self._own(x, y, sample_weight)
-        self._require_targets(y)
+        checks.require_targets(y, self.loss)
         if not isinstance(y, LabelPairs):
             return super().compute_metrics(x, y, y_pred, sample_weight)
         pairs, y = y, pair_loss.labels_in_turn(y)
@@ -326,11 +329,6 @@ class MixupModel(summary.Summary, ResumableModel):
         """Drops the partners' batch of a pair that is not mixed, as in `evaluate`."""
         zipped = zipped_batches.split(x, y, self._num_inputs)
         return (x, y, sample_weight) if zipped is None else zipped[0]
-
-    def _require_targets(self, y):
-        # Before the first step Keras calls this for a symbolic batch.
-        if y is None and self.loss is not None:
-            raise checks.no_targets()
 
     def get_config(self):
         """Returns the base model and the mixer, serialized."""
