@@ -65,6 +65,11 @@ class Mixture:
                 for key, entry in transformation.items()
             }
 
+    @property
+    def num_given_rows(self):
+        """How many rows the caller gives: B, or 2·B with the partners' after them."""
+        return self._num_rows * (1 if self._partners is None else 2)
+
     def part(self, number, count):
         """Returns the `Mixture` of some of the K interpolations of every pair.
 

@@ -99,10 +99,48 @@ def test_a_recurrent_net_takes_its_mask_from_below():
         "second",
     ]
     takers = [
-        [taker.name for taker in cut_points.find(model, name).mask_takers]
+        [taker.name for taker, _ in cut_points.find(model, name).mask_takers]
         for name in ("embedding", "first", "second")
     ]
     assert [sorted(each) for each in takers] == [["first", "second"], ["second"], []]
+
+
+class Masked(keras.layers.Layer):
+    """Takes masks under several names."""
+
+    def call(self, x, attention_mask=None, key_padding_mask=None, own_mask=None):
+        return x
+
+
+def masked_model(name, dtype):
+    """The mask comes from below `"embedding"`, and another one from above it."""
+    tokens = keras.Input((6,), dtype="int32")
+    x = keras.layers.Embedding(9, 4, name="embedding")(tokens)
+    mask = keras.ops.cast(tokens > 0, dtype)
+    own = keras.ops.sum(x, axis=-1) > 0
+    x = Masked(name="masked")(x, own_mask=own, **{name: mask})
+    return keras.Model(tokens, keras.layers.Dense(1)(x))
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int32"])
+def test_only_the_masks_from_below_are_mixed(dtype):
+    cut = cut_points.find(masked_model("attention_mask", dtype), "embedding")
+    takers = [(taker.name, names) for taker, names in cut.mask_takers]
+    assert takers == [("masked", ["attention_mask"])]
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype", "message"),
+    [
+        ("attention_mask", "float32", "a mask of floats passes by"),
+        ("attention_mask", "float16", "a mask of floats passes by"),
+        ("key_padding_mask", "bool", "a connection passes by"),
+    ],
+)
+def test_masks_that_nobody_can_mix_are_refused(name, dtype, message):
+    with pytest.raises(ValueError, match=message) as error:
+        MixupModel(masked_model(name, dtype), MixUp(), mix_at=["embedding"])
+    helpers.assert_three_parts(error)
 
 
 @pytest.mark.parametrize("name", ["nope", "inside", "x", ""])

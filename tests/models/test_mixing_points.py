@@ -530,3 +530,55 @@ def test_pairs_mixed_in_the_pipeline():
     for mixed_x, mixed_y in mixed:  # each row with itself
         assert mixed_y.shape == (4, 3) and mixed_x.shape == (4, 4)
     np.testing.assert_allclose(mixed_x.numpy(), x[8:], atol=1e-6)
+
+
+# What is no feature of rows ----------------------------------------------------
+
+
+class WithNumber(keras.layers.Layer):
+    """Returns a number beside its features, as a mixture of experts does."""
+
+    def call(self, x):
+        return x, keras.ops.mean(x)
+
+
+def frame_wise(kind):
+    """A model of (B, 3, 4) at whose `"cut"` no tensor has a row for each sample."""
+    inputs = keras.Input((3, 4))
+    if kind == "number":
+        x, number = WithNumber(name="cut")(inputs)
+        x = keras.layers.Flatten()(x) + number
+    else:
+        x = keras.layers.Lambda(
+            lambda x: keras.ops.reshape(x, (-1, 4)), output_shape=(4,), name="cut"
+        )(inputs)
+        x = keras.layers.Lambda(
+            lambda x: keras.ops.reshape(x, (-1, 12)), output_shape=(12,)
+        )(x)
+    return keras.Model(inputs, keras.layers.Dense(3)(x))
+
+
+@pytest.mark.parametrize("rows", [1, 4])
+@pytest.mark.parametrize("kind", ["frames", "number"])
+def test_outputs_that_have_no_entry_for_each_row_are_refused(kind, rows):
+    mixer = MultiMix(1.0, 2, seed=1)
+    model = MixupModel(frame_wise(kind), mixer, mix_at=["cut"])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("sgd", loss, run_eagerly=helpers.backend() != "jax")
+    x, y = np.zeros((rows, 3, 4), "float32"), np.zeros(rows, "int32")
+    with pytest.raises(ValueError, match="outputs have") as error:
+        model.train_on_batch(x, y)
+    helpers.assert_three_parts(error)
+    assert helpers.state(mixer)[2] == 0
+
+
+@pytest.mark.parametrize("jit_compile", [True, False])
+def test_one_row_of_frames_is_refused_in_a_graph(jit_compile):
+    if jit_compile and helpers.backend() == "torch":
+        pytest.skip("PyTorch compiles it for minutes")
+    model = MixupModel(frame_wise("frames"), MultiMix(1.0, 2), mix_at=["cut"])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("sgd", loss, jit_compile=jit_compile)
+    # TensorFlow does not know the number of rows when it traces.
+    with pytest.raises(Exception, match="outputs have|reshape"):
+        model.fit(np.zeros((1, 3, 4), "float32"), np.zeros(1, "int32"), verbose=0)

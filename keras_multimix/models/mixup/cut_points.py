@@ -26,7 +26,8 @@ class Cut(NamedTuple):
 
     Attributes:
         operation: The layer or operation after which rows are mixed.
-        mask_takers: The layers above it that take a mask from below it.
+        mask_takers: The layers above it that take masks from below it: pairs of a layer
+            and the names of the arguments that take them.
     """
 
     operation: Any
@@ -168,13 +169,27 @@ class _Graph:
         (cut,) = nodes
         above = self._below(self._outputs, _data_inputs, without=cut)
         if any(id(node) in self._inputs for node in above):
-            return "which a connection passes by", []
-        takers = [
-            node.operation
-            for node in above
-            if any(self._comes_from_below(mask, cut) for mask in _masks(node))
-        ]
+            return self._passed_by(cut), []
+        takers = []
+        for node in above:
+            masks = _masks(node).items()
+            names = [name for name, own in masks if self._any_from_below(own, cut)]
+            if names:
+                takers.append((node.operation, names))
         return None, takers
+
+    def _passed_by(self, cut):
+        """Returns what passes a call by."""
+        with_numbers = self._below(self._outputs, _no_masks_of_numbers, without=cut)
+        if any(id(node) in self._inputs for node in with_numbers):
+            return "which a connection passes by"
+        return (
+            "which a mask of floats passes by, as if its numbers were added to scores "
+            "(only masks of bool or integers, not 0 where a place counts, are mixed)"
+        )
+
+    def _any_from_below(self, masks, cut):
+        return any(self._comes_from_below(mask, cut) for mask in masks)
 
     def _comes_from_below(self, mask, cut):
         nodes = self._below([node_of(mask)], _all_inputs, without=cut)
@@ -193,25 +208,44 @@ class _Graph:
         return list(seen.values())
 
 
-def is_mask(name):
-    """Whether a layer's argument of that name takes a mask."""
-    return name == "mask" or name.endswith("_mask")
-
-
 def _all_inputs(node):
     return node.input_tensors
 
 
 def _data_inputs(node):
-    masks = {id(tensor) for tensor in _masks(node)}
-    return [tensor for tensor in node.input_tensors if id(tensor) not in masks]
+    return _without(_masks(node), node)
 
 
-def _masks(node):
-    return [
-        tensor
+def _no_masks_of_numbers(node):
+    return _without(_masks(node, of_numbers=True), node)
+
+
+def _without(masks, node):
+    left_out = {id(tensor) for own in masks.values() for tensor in own}
+    return [tensor for tensor in node.input_tensors if id(tensor) not in left_out]
+
+
+def _masks(node, of_numbers=False):
+    """Returns the masks that a call takes, a dict: argument -> tensors.
+
+    Args:
+        node: The call.
+        of_numbers: True adds masks of floats, which are data: such a mask may be added
+            to scores or multiply them, and nobody can say how two of them mix.
+    """
+    masks = {
+        name: [x for x in tree.flatten(value) if isinstance(x, keras.KerasTensor)]
         for name, value in node.arguments.kwargs.items()
-        if is_mask(name)
-        for tensor in tree.flatten(value)
-        if isinstance(tensor, keras.KerasTensor)
-    ]
+        if _is_mask(name)
+    }
+    return {
+        name: own
+        for name, own in masks.items()
+        if own and (of_numbers or not any("float" in str(x.dtype) for x in own))
+    }
+
+
+def _is_mask(name):
+    # PyTorch's `key_padding_mask` is True where a place does not count.
+    is_named = name == "mask" or name.endswith("_mask")
+    return is_named and name != "key_padding_mask"

@@ -5,12 +5,14 @@ works in nested models too. The layers below run once, on the rows of the batch.
 """
 
 import contextlib
+import functools
 import threading
 from typing import NamedTuple
 
 from keras_multimix.arguments import invalid
+from keras_multimix.batches import map_leaves
 from keras_multimix.layers.mixture import Mixture
-from keras_multimix.models.mixup.cut_points import Cut, is_mask
+from keras_multimix.models.mixup.cut_points import Cut
 
 
 class HiddenMixing(NamedTuple):
@@ -58,8 +60,9 @@ def forward_pass():
     operation, mask_takers = mixing.cut
     with contextlib.ExitStack() as stack:
         stack.enter_context(_replaced(operation, _mix_outputs))
-        for taker in mask_takers:
-            stack.enter_context(_replaced(taker, _mix_masks))
+        for taker, names in mask_takers:
+            mix_masks = functools.partial(_mix_masks, names=names)
+            stack.enter_context(_replaced(taker, mix_masks))
         yield
     if _thread.calls != 1:
         raise invalid(
@@ -97,6 +100,9 @@ def _mix_outputs(operation):
         if mixing is None:
             return outputs
         _thread.calls += 1
+        outputs = map_leaves(
+            lambda leaf: _of_rows(leaf, mixing.mixture, operation), outputs
+        )
         return mixing.mixture.inputs(outputs)
 
     def mixed_mask(*args, **kwargs):
@@ -107,8 +113,37 @@ def _mix_outputs(operation):
     return methods if compute_mask is not None else {"call": mixed_call}
 
 
-def _mix_masks(operation):
-    """Returns methods for a layer above the cut, which mix the masks from below it."""
+def _of_rows(leaf, mixture, operation):
+    """Returns an output of a layer, or refuses one that has no entry for each row."""
+    count, shape = mixture.num_given_rows, tuple(leaf.shape)
+    if shape and isinstance(count, int) and shape[0] in (count, None):
+        return leaf
+    error = invalid(
+        "argument `mix_at`",
+        expected="a layer whose outputs have as many rows as the batch",
+        received=f"{operation.name!r}, with an output of shape {shape}",
+        fix="mix at a layer that leaves rows in axis 0 and returns nothing else",
+    )
+    if not shape or (isinstance(count, int) and shape[0] is not None):
+        raise error
+    # TensorFlow knows the numbers when the graph runs. XLA leaves assertions out, and
+    # without XLA a reshape that seems to change nothing is left out.
+    import tensorflow as tf
+
+    sizes = tf.shape(leaf)
+    with tf.control_dependencies(
+        [tf.debugging.assert_equal(sizes[0], count, message=str(error))]
+    ):
+        return tf.reshape(leaf, tf.concat([[count], sizes[1:]], axis=0))
+
+
+def _mix_masks(operation, names):
+    """Returns methods for a layer above the cut, which mix the masks from below it.
+
+    Args:
+        operation: The layer.
+        names: The arguments that take them.
+    """
     call, compute_mask = operation.call, getattr(operation, "compute_mask", None)
 
     def mix(mask):
@@ -116,7 +151,7 @@ def _mix_masks(operation):
         return mask if mixing is None else mixing.mixture.mask(mask)
 
     def call_with_mixed(*args, **kwargs):
-        masks = {name: mix(value) for name, value in kwargs.items() if is_mask(name)}
+        masks = {name: mix(value) for name, value in kwargs.items() if name in names}
         return call(*args, **kwargs | masks)
 
     def mask_of_mixed(inputs, previous_mask=None):
