@@ -101,11 +101,18 @@ def interpolate_weighted(x, partners, weight, coefficients, dtype, ops: Ops):
 
     Returns:
         `(λ w x + (1 - λ) w' x') / (λ w + (1 - λ) w')`, of shape `(B * K, ...)` and
-        dtype `dtype`; the plain mixture where that divides by 0.
+        dtype `dtype`; the plain mixture where that divides by 0. A NaN that weighs 0
+        is a label that is missing, and counts as 0.
     """
     own, weight_partners = weight
     own = _aligned(own, x, dtype, ops)
     source = _aligned(weight_partners.source, x, dtype, ops)
+    known = _without_missing(x, own, ops)
+    if partners.source is not x:
+        known_source = _without_missing(partners.source, source, ops)
+    else:
+        known_source = known
+    x, partners = known, Partners(known_source, partners.rows, partners.runs)
     if all(size == 1 for size in own.shape[1:]):  # then one λ says it all
         partner = take_rows(source, weight_partners.rows, ops)
         own, partner = (ops.reshape(each, (-1, 1)) for each in (own, partner))
@@ -127,6 +134,14 @@ def interpolate_weighted(x, partners, weight, coefficients, dtype, ops: Ops):
     known = both != 0
     safe = ops.where(known, both, ops.zeros_like(both) + 1.0)
     return ops.where(known, products / safe, plain)
+
+
+def _without_missing(labels, weights, ops: Ops):
+    if "float" not in dtype_of(labels):
+        return labels
+    # Not `isnan`, which NumPy's float types of other packages lack.
+    missing = (weights == 0) & (labels != labels)
+    return ops.where(missing, ops.zeros_like(labels), labels)
 
 
 def of_either(combine, own, partner, alone, ops: Ops):

@@ -136,6 +136,11 @@ class CutMix(PairMixingLayer):
         streams = (randomness.COEFFICIENTS, *_STREAMS[: self._num_axes])
         return dict.fromkeys(streams, indices)
 
+    def _cut_size(self, batch: Batch):
+        """Returns the sizes of the inputs along the cut axes, None where unknown."""
+        image = batch.input_leaves[0]
+        return tuple(image.shape[axis] for axis in self._input_axes(image))
+
     def _mixed_size(self, mixed, ops: Ops):
         """Returns the sizes along the cut axes of the inputs, or of hidden features."""
         image = mixed.input_leaves[0]

@@ -180,8 +180,7 @@ class MixingLayer(ShowsArguments, keras.layers.Layer):
             return data
         batch = self._split(data)
         self._validate(batch)
-        num_rows = batch.input_leaves[0].shape[0]
-        check_transformation(transformation, self._transformation_shapes(num_rows))
+        check_transformation(transformation, self, batch)
         ops = namespaces.namespace_of(batch.leaves)
         given = {k: tracing.convert_to(v, ops) for k, v in transformation.items()}
         return Mixture(self, batch, given, ops, chosen=True).batch()

@@ -200,6 +200,10 @@ class RandomMix(MixingLayer):
                 )
         return super().apply(data, transformation)
 
+    def _cut_size(self, batch: Batch):
+        cuts = [each for each in self.layers if hasattr(each, "_cut_size")]
+        return cuts[0]._cut_size(batch) if cuts else None
+
     def _transformation_shapes(self, num_rows):
         """Returns the shapes of a transformation's entries for a batch of B rows."""
         entries = {"choice": (num_rows,) if self.per == "row" else ()}

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_multimix import CutMix, MixUp, MultiMix
+from keras_multimix import CutMix, MixUp, MultiMix, RandomMix
 from tests import helpers, oracle
 
 
@@ -127,6 +127,48 @@ def test_apply_replays_a_call(rng, layer_class):
             strict=True,
         ):
             np.testing.assert_allclose(got, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d: {"boxes": d["boxes"].astype("float32")}, "Expected integers"),
+        (lambda d: {"boxes": d["boxes"] - 6}, "inside of images"),
+        (lambda d: {"boxes": d["boxes"] + [[[3, 0, 0, 0]]]}, "inside of images"),
+        (lambda d: {"boxes": d["boxes"] * [[[1, 1, -1, -1]]]}, "inside of images"),
+        (lambda d: {"coefficients": 1 - d["coefficients"]}, "share of the pixels"),
+        (lambda d: {"coefficients": d["coefficients"] * 0.9}, "share of the pixels"),
+    ],
+)
+def test_apply_refuses_boxes_that_the_images_do_not_have(change, message):
+    layer = CutMix(num_interpolations=2, seed=1)
+    x = np.arange(6 * 5 * 5, dtype="float32").reshape(6, 5, 5, 1)
+    boxes = np.zeros((6, 2, 4), "int32") + np.array([1, 2, 2, 3], "int32")
+    share = np.full((6, 2), 1 - 6 / 25, "float32")
+    drawn = {
+        "partner": np.arange(6)[::-1].copy(),
+        "coefficients": share,
+        "boxes": boxes,
+    }
+    assert layer.apply(x, drawn).shape == (12, 5, 5, 1)
+    with pytest.raises(ValueError, match=message) as error:
+        layer.apply(x, drawn | change(drawn))
+    helpers.assert_three_parts(error)
+    with pytest.raises(ValueError, match="inside of images|share of the pixels"):
+        layer.apply(np.zeros((6, 4, 4, 1), "float32"), drawn)
+
+
+@pytest.mark.parametrize("per", ["batch", "row"])
+def test_apply_refuses_boxes_of_other_images_among_several_layers(per):
+    layer = RandomMix([MixUp(), CutMix()], per=per, seed=3)
+    x = np.zeros((6, 9, 9, 1), "float32")
+    drawn = layer.get_random_transformation(x, step=0)
+    drawn = {key: np.array(helpers.in_numpy(each)) for key, each in drawn.items()}
+    layer.apply(x, drawn)
+    drawn["boxes"][0] = [5, 5, 5, 5]
+    with pytest.raises(ValueError, match="inside of images") as error:
+        layer.apply(x, drawn)
+    helpers.assert_three_parts(error)
 
 
 def test_apply_takes_a_transformation_of_ones_own(rng):
