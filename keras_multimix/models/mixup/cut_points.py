@@ -170,13 +170,14 @@ class _Graph:
         above = self._below(self._outputs, _data_inputs, without=cut)
         if any(id(node) in self._inputs for node in above):
             return self._passed_by(cut), []
-        takers = []
+        takers = {}  # a layer that is called twice stands in it once
         for node in above:
             masks = _masks(node).items()
-            names = [name for name, own in masks if self._any_from_below(own, cut)]
+            names = {name for name, own in masks if self._any_from_below(own, cut)}
             if names:
-                takers.append((node.operation, names))
-        return None, takers
+                _, known = takers.get(id(node.operation), (None, set()))
+                takers[id(node.operation)] = node.operation, known | names
+        return None, list(takers.values())
 
     def _passed_by(self, cut):
         """Returns what passes a call by."""
