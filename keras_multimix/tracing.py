@@ -41,7 +41,9 @@ def to_numpy_or_none(x):
 
         if isinstance(x, jax.Array):
             # Inside `jax.jit` every operation gives a tracer, even one on constants.
-            traced = isinstance(_sum_in_jax()(0, 0), jax.core.Tracer)
+            traced = any(
+                isinstance(each, jax.core.Tracer) for each in (x, _sum_in_jax()(0, 0))
+            )
             return None if traced else np.array(x)
     if is_tensorflow_tensor(x):
         import tensorflow as tf
