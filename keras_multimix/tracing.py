@@ -104,7 +104,7 @@ def add_on_host(variable, array):
 
 @functools.cache
 def _sum_in_jax():
-    """Calling a compiled function costs half as much as an operation by itself."""
+    """Returns a compiled `x + y`, which costs half as much as the operation alone."""
     import jax
 
     return jax.jit(lambda x, y: x + y)

@@ -194,9 +194,8 @@ def _check_logits(found, kind, num_rows, last):
             "dtype, or inputs that are NaN",
         )
     is_single = found.ndim == 1 or found.shape[-1] == 1
-    is_linear = getattr(last, "activation", None) is keras.activations.linear
     hidden = endings.kind_of(last) is not None
-    if kind is None and not is_linear and not hidden:
+    if kind is None and not endings.is_linear(last) and not hidden:
         hidden = endings.look_like_probabilities(found)
     if (kind is None and hidden) or (kind == "softmax" and is_single):
         raise invalid(
@@ -204,7 +203,7 @@ def _check_logits(found, kind, num_rows, last):
             expected="logits, or a softmax over the last axis, of 2 classes or more, "
             "or sigmoids, as the last layer",
             received=f"what look like probabilities, of shape {found.shape}, from "
-            f"{type(last).__name__ if last is not None else 'a model without a graph'}",
+            f"{endings.shown(last)}",
             fix="pass a model that returns its logits",
         )
     return kind == "sigmoid" or (kind is None and is_single)

@@ -51,9 +51,7 @@ class Logits:
         self._ending = _ending_of(last)
         if self._ending is not None and self._calls_of_ending(x) != 1:
             self._ending = None  # it is a part of the model elsewhere, too
-        is_linear = isinstance(last, keras.layers.Dense) and (
-            last.activation is keras.activations.linear
-        )
+        is_linear = isinstance(last, keras.layers.Dense) and endings.is_linear(last)
         self._are_logits = (
             self._ending is not None or is_linear or not _are_probabilities(found, last)
         )
@@ -176,7 +174,7 @@ def _are_probabilities(found, last):
             expected="logits, probabilities that sum to 1, or sigmoids as the last "
             "layer",
             received="scores between 0 and 1 that do not sum to 1, from "
-            f"{type(last).__name__ if last is not None else 'a model without a graph'}",
+            f"{endings.shown(last)}",
             fix="pass a model that returns its logits",
         )
     return True

@@ -201,6 +201,7 @@ class RandomMix(MixingLayer):
         return super().apply(data, transformation)
 
     def _cut_size(self, batch: Batch):
+        """Returns the sizes that a layer cuts, or None if none of them does."""
         cuts = [each for each in self.layers if hasattr(each, "_cut_size")]
         return cuts[0]._cut_size(batch) if cuts else None
 

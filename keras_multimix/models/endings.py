@@ -34,6 +34,16 @@ def is_over_last_axis(operation, rank):
     return getattr(operation, "axis", -1) in (-1, rank - 1)
 
 
+def is_linear(operation):
+    """Whether an operation has an activation that changes nothing."""
+    return getattr(operation, "activation", None) is keras.activations.linear
+
+
+def shown(operation):
+    """Returns how an error names the operation that scores come from."""
+    return "a model without a graph" if operation is None else type(operation).__name__
+
+
 def look_like_probabilities(scores: np.ndarray):
     """Whether all scores lie between 0 and 1, and not all of them are 0."""
     return bool(scores.min() >= 0 and 0 < scores.max() <= 1)
@@ -135,9 +145,8 @@ def _from_the_end(model):
 
 
 def _passes_on(operation):
-    is_linear = getattr(operation, "activation", None) is keras.activations.linear
     is_activation = isinstance(operation, keras.layers.Activation)
-    return isinstance(operation, _PASS_ON) or (is_activation and is_linear)
+    return isinstance(operation, _PASS_ON) or (is_activation and is_linear(operation))
 
 
 def _without_activation(layer, taken):
@@ -148,5 +157,4 @@ def _without_activation(layer, taken):
         copy = type(layer).from_config(config)
     except (TypeError, ValueError):
         return None
-    is_linear = getattr(copy, "activation", None) is keras.activations.linear
-    return copy if is_linear else None
+    return copy if is_linear(copy) else None

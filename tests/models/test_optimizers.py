@@ -20,10 +20,9 @@ def arrays(count=16):
     return rng.normal(size=(count, 4)).astype("float32"), rng.integers(0, 3, count)
 
 
-def base_model(dtype=None):
+def base_model():
     inputs = keras.Input((4,))
-    x = keras.layers.Dense(8, "tanh", dtype=dtype)(inputs)
-    x = keras.layers.Dense(3, dtype=dtype)(x)
+    x = keras.layers.Dense(3)(keras.layers.Dense(8, "tanh")(inputs))
     return keras.Model(inputs, keras.layers.Softmax(dtype="float32")(x))
 
 

@@ -53,16 +53,14 @@ def check_networks(generator, discriminator, from_logits):
             "discriminator",
         )
     last = endings.last_operation(discriminator, pass_by=_RESHAPING)
-    has_sigmoid = endings.kind_of(last) == "sigmoid"
-    if from_logits and has_sigmoid:
+    if from_logits and endings.kind_of(last) == "sigmoid":
         raise invalid(
             "argument `discriminator`",
             expected="logits, since from_logits=True",
             received="a model that ends in a sigmoid",
             fix="take the sigmoid away, which is more exact, or pass from_logits=False",
         )
-    is_linear = getattr(last, "activation", None) is keras.activations.linear
-    if not from_logits and is_linear:
+    if not from_logits and endings.is_linear(last):
         raise invalid(
             "argument `from_logits`",
             expected="from_logits=True, since the discriminator ends in no sigmoid",

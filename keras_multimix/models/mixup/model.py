@@ -63,9 +63,11 @@ class MixupModel(summary.Summary, ResumableModel):
             rounding, training gives the weights of a step on all K at once. Exceptions
             are dropout, batch normalization, and losses that divide by the sum of the
             sample weights: they see one part at a time. Layers below a mixing place and
-            plain steps of a schedule run again for each part. `tf.distribute` is
-            refused: there no Keras optimizer accumulates.
-        **kwargs: `name` and other arguments of `keras.Model`.
+            plain steps of a schedule run again for each part. The optimizer's schedule
+            of learning rates is set to count whole steps. `tf.distribute` is refused:
+            there no Keras optimizer accumulates.
+        **kwargs: `name` and other arguments of `keras.Model`; `dtype` is by default the
+            policy of `base_model`.
 
     Call arguments:
         x: What `base_model` takes.
