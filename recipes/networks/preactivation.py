@@ -8,7 +8,9 @@ no choice of the papers, and the batch normalization after a convolution undoes 
 import keras
 
 
-def convolve(x, filters, kernel_size=3, strides=1, name=None):
+def convolve(
+    x, filters, kernel_size=3, strides=1, name=None, layer=keras.layers.Conv2D
+):
     """Convolves without a bias, one row of zeros around images for a 3 × 3 kernel.
 
     Keras's `padding="same"` with stride 2 would pad below and to the right only, and
@@ -20,12 +22,13 @@ def convolve(x, filters, kernel_size=3, strides=1, name=None):
         kernel_size: an odd number of pixels.
         strides: pixels from one output to the next.
         name: name of the convolution.
+        layer: class of the convolution.
     """
     padding = "same"
     if strides > 1 and kernel_size > 1:
         x = keras.layers.ZeroPadding2D(kernel_size // 2)(x)
         padding = "valid"
-    return keras.layers.Conv2D(
+    return layer(
         filters,
         kernel_size,
         strides=strides,
@@ -42,7 +45,9 @@ def activate(x):
     return keras.layers.ReLU()(x)
 
 
-def residual_stage(x, filters, strides, num_blocks, dropout, name):
+def residual_stage(
+    x, filters, strides, num_blocks, dropout, name, layer=keras.layers.Conv2D
+):
     """Basic blocks, one after the other; the first one has the strides.
 
     Args:
@@ -53,18 +58,20 @@ def residual_stage(x, filters, strides, num_blocks, dropout, name):
         dropout: rate of the dropout between the two convolutions of a block.
         name: name of the last block's sum. Nothing passes it by, so that
             `MixupModel` can mix there.
+        layer: class of the convolutions.
     """
     for block in range(num_blocks):
         last = block == num_blocks - 1
-        x = _basic_block(x, filters, strides, dropout, name if last else None)
+        block_name = name if last else None
+        x = _basic_block(x, filters, strides, dropout, block_name, layer)
         strides = 1
     return x
 
 
-def _basic_block(x, filters, strides, dropout, name):
+def _basic_block(x, filters, strides, dropout, name, layer):
     activated = activate(x)
     if strides > 1 or x.shape[-1] != filters:
-        x = convolve(activated, filters, kernel_size=1, strides=strides)
-    body = activate(convolve(activated, filters, strides=strides))
+        x = convolve(activated, filters, 1, strides, layer=layer)
+    body = activate(convolve(activated, filters, strides=strides, layer=layer))
     body = keras.layers.Dropout(dropout)(body)
-    return keras.layers.Add(name=name)([x, convolve(body, filters)])
+    return keras.layers.Add(name=name)([x, convolve(body, filters, layer=layer)])

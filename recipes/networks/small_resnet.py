@@ -2,6 +2,7 @@
 
 import keras
 
+from recipes.networks.patch_convolution import PatchConv2D
 from recipes.networks.preactivation import activate, convolve, residual_stage
 
 # The first convolution halves the images too: most of the work would be done there.
@@ -28,10 +29,11 @@ def build(input_shape, num_classes, width=16, dropout=0.0):
         be mixed at `"stem"` and at `"stage_1"` to `"stage_4"`.
     """
     inputs = keras.Input(input_shape)
-    x = convolve(inputs, width, strides=2, name="stem")
+    x = convolve(inputs, width, strides=2, name="stem", layer=PatchConv2D)
     for stage, strides in enumerate(_STRIDES, start=1):
         filters = width * 2 ** (stage - 1)
-        x = residual_stage(x, filters, strides, 1, dropout, f"stage_{stage}")
+        name = f"stage_{stage}"
+        x = residual_stage(x, filters, strides, 1, dropout, name, layer=PatchConv2D)
     x = keras.layers.GlobalAveragePooling2D()(activate(x))
     outputs = keras.layers.Dense(num_classes)(x)
     return keras.Model(inputs, outputs, name="small_resnet")
