@@ -63,7 +63,7 @@ CIFAR_METHODS = {
 }
 DEFAULT_METHODS = ("erm", "mixup", "multimix", "mixup_matched")
 CORRUPT_METHODS = ("erm", "dropout", "mixup", "mixup_dropout")
-NETWORKS = ("preact_resnet", "wide_resnet", "densenet", "resnet9")
+NETWORKS = ("preact_resnet", "wide_resnet", "densenet", "resnet9", "small_resnet")
 
 
 def parse_options(arguments=None):
@@ -100,7 +100,13 @@ def parse_options(arguments=None):
 def build_network(split, options, dropout=0.0):
     """A network for images in [0, 1]; the outputs are logits."""
     from recipes.datasets import cifar
-    from recipes.networks import densenet, preact_resnet, resnet9, wide_resnet
+    from recipes.networks import (
+        densenet,
+        preact_resnet,
+        resnet9,
+        small_resnet,
+        wide_resnet,
+    )
 
     if options.network == "preact_resnet":
         sizes = {"width": options.width, "blocks_per_stage": options.blocks_per_stage}
@@ -109,6 +115,10 @@ def build_network(split, options, dropout=0.0):
         )
     elif options.network == "resnet9":
         net = resnet9.build(
+            split.input_shape, split.num_classes, options.width, dropout
+        )
+    elif options.network == "small_resnet":
+        net = small_resnet.build(
             split.input_shape, split.num_classes, options.width, dropout
         )
     elif options.network == "wide_resnet":

@@ -1,4 +1,4 @@
-"""A residual network for grey images that trains in seconds an epoch on one core."""
+"""A residual network for small images that trains in seconds an epoch on one core."""
 
 import keras
 

@@ -20,6 +20,30 @@ PRESETS = {
             "seeds": 5,
         },
     ),
+    "cpu": (
+        "the small residual network on 10000 images, 30 epochs, K = 2, 5 seeds",
+        {
+            "methods": [
+                "erm",
+                "mixup",
+                "multimix",
+                "cutmix",
+                "mixup_matched",
+                "erm_long",
+            ],
+            "train_size": 10000,
+            "network": "small_resnet",
+            "width": 16,
+            "epochs": 30,
+            "num_interpolations": 2,
+            "weight_decay": 5e-4,
+            "schedule": "one_cycle",
+            "no_profile": True,
+            "points": 6,
+            "last": 1,
+            "seeds": 5,
+        },
+    ),
     "gpu": (
         "a ResNet-9 on all images, 24 epochs in bfloat16, K = 2, 3 seeds, on one GPU",
         {

@@ -35,11 +35,13 @@ def gain_against_data(folder):
     panel = figure.subplots()
     names = [name for name in records[0] if name != "erm"]
     for number, name in enumerate(names):
+        there = [(n, own) for n, own in zip(ROWS, records, strict=True) if name in own]
         found = [
-            _difference(own[name], own["erm"], "last_error", 100) for own in records
+            _difference(own[name], own["erm"], "last_error", 100) for _, own in there
         ]
         # Side by side, so that intervals do not hide each other.
-        at = np.array(ROWS) * 1.04 ** (number - (len(names) - 1) / 2)
+        rows = np.array([n for n, _ in there])
+        at = rows * 1.04 ** (number - (len(names) - 1) / 2)
         _intervals(panel, at, found, name, number)
     panel.set(
         xscale="log",

@@ -6,6 +6,7 @@ _FULL = ("--preset", "full")
 _WRONG = ("--preset", "wrong_labels")
 _SHORT = (*_FULL, "--no-profile")
 _AT_20000 = (*_SHORT, "--train-size", "20000")
+_AT_5000 = (*_SHORT, "--train-size", "5000")
 _ON_VALIDATION = ("--measure-on", "validation", "--seeds", "2")
 _ATTACKS = "--attack fgsm ifgsm noise --epsilon 2 4 8 --attack-size 2000".split()
 
@@ -59,7 +60,7 @@ CHOICES = {
     "epochs": Choice(
         "--epochs",
         ("30", "60"),
-        (*_SHORT, "--train-size", "5000", *_ON_VALIDATION),
+        (*_AT_5000, *_ON_VALIDATION),
         ("erm", "mixup_alpha_0.2", "mixup_alpha_1"),
     ),
 }
@@ -70,7 +71,7 @@ def _k(number):
     methods = (*methods, "mixup_matched", "multimix_same_rows")
     return Table(
         "fashion",
-        (*_SHORT, "--train-size", "5000", "--num-interpolations", str(number)),
+        (*_AT_5000, "--num-interpolations", str(number)),
         ("erm", "mixup") if number == 1 else methods,
         ("alpha", "epochs"),
     )
@@ -86,7 +87,10 @@ TABLES = {
         "fashion", (*_WRONG, "--corrupt", "0.5"), choices=("dropout",)
     ),
     "fashion_20000": Table(
-        "fashion", (*_FULL, "--train-size", "20000"), choices=("alpha",)
+        "fashion",
+        _AT_20000,
+        ("erm", "mixup_alpha_1", "multimix", "cutmix"),
+        ("alpha",),
     ),
     "fashion_5000": Table(
         "fashion",
@@ -105,18 +109,18 @@ TABLES = {
     ),
     "fashion_twice": Table(
         "fashion",
-        (*_AT_20000, "--epochs", "60"),
+        (*_AT_5000, "--epochs", "60"),
         ("mixup_alpha_1", "multimix", "regmixup", "cutmix"),
         ("alpha",),
     ),
     "fashion_augmented": Table(
         "fashion",
-        (*_AT_20000, "--augment"),
+        (*_AT_5000, "--augment"),
         ("erm", "mixup_alpha_1", "multimix", "cutmix", "mixup_matched"),
         ("alpha",),
     ),
     "fashion_ablation": Table(
-        "fashion", (*_AT_20000, "--ablation", "--seeds", "3"), choices=("alpha",)
+        "fashion", (*_AT_5000, "--ablation", "--seeds", "3"), choices=("alpha",)
     ),
     "spoken_vgg": Table(
         "speech",
@@ -129,6 +133,7 @@ TABLES = {
         "gan",
         "--dataset fashion_mnist --epochs 20 --seeds 1 --learning-rate 0.0002".split(),
     ),
+    "cifar10_10000": Table("cifar", ("--preset", "cpu", "--corruptions")),
     "cifar10_gpu_full": Table(
         "cifar",
         "--preset gpu --corruptions --seeds 5".split(),

@@ -24,6 +24,7 @@ class Comparison(NamedTuple):
 _MIXED = ("mixup_alpha_0.2", "mixup_alpha_1", "multimix", "regmixup", "cutmix")
 _ALL = (*_MIXED, "mixup_matched", "erm_long")
 _AUGMENTED = ("mixup_alpha_1", "multimix", "cutmix", "mixup_matched")
+_CIFAR = ("mixup", "multimix", "cutmix", "mixup_matched", "erm_long")
 _KS = (2, 3, 5, 8)
 _SHARES = ("0.2", "0.5", "0.8")
 
@@ -37,7 +38,7 @@ def families(alpha="1"):
     full, same = "fashion_55000", f"mixup_alpha_{alpha}"
     errors = {
         f"errors, {rows} rows": [Comparison(f"fashion_{rows}", m) for m in _ALL]
-        for rows in (55000, 20000, 5000)
+        for rows in (55000, 5000)
     }
     boxes = ("fgsm", "ifgsm", "fgsm_black_box", "ifgsm_black_box")
     return {
@@ -46,7 +47,11 @@ def families(alpha="1"):
             for m in ("mixup_two_datasets", "mixup")
         ],
         **errors,
-        "errors, 20000 rows, crops and flips": [
+        "errors, 20000 rows": [
+            Comparison("fashion_20000", m)
+            for m in ("mixup_alpha_1", "multimix", "cutmix")
+        ],
+        "errors, 5000 rows, crops and flips": [
             Comparison("fashion_augmented", m) for m in _AUGMENTED
         ],
         "what multi-mix adds": [
@@ -54,7 +59,7 @@ def families(alpha="1"):
             for reference in (same, "mixup_matched")
         ],
         "twice as long": [
-            Comparison("fashion_twice", m, "erm_long", reference_file="fashion_20000")
+            Comparison("fashion_twice", m, "erm_long", reference_file="fashion_5000")
             for m in ("mixup_alpha_1", "multimix", "regmixup", "cutmix")
         ],
         "wrong labels": [
@@ -82,10 +87,12 @@ def families(alpha="1"):
             for metric in ("corrupted_error", "corrupted_ece")
             for method in _ALL
         ],
-        "CIFAR-10": [
-            Comparison("cifar10_gpu_full", method)
-            for method in ("mixup", "multimix", "cutmix", "mixup_matched", "erm_long")
+        "CIFAR-10, 10000 rows": [
+            Comparison("cifar10_10000", method, metric=metric)
+            for metric in ("last_error", "corrupted_error")
+            for method in _CIFAR
         ],
+        "CIFAR-10": [Comparison("cifar10_gpu_full", method) for method in _CIFAR],
         "spoken digits": [
             Comparison(f"spoken_{network}", method, metric="test_error")
             for network in ("lenet", "vgg")
