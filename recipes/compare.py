@@ -2,6 +2,7 @@
 
     python -m recipes.compare
     python -m recipes.compare --family corruptions --measured recipes/measured
+    python -m recipes.compare --claims       # the table of recipes/findings.md
 
 Prints a Markdown table for each family whose records are there: how many seeds both
 methods have, the mean of the paired differences with its 95 % confidence interval, the
@@ -25,60 +26,59 @@ def table(comparisons, folder):
         folder: with the records, FILE.csv each.
 
     Returns:
-        A list of lines, and one of the files that are missing, in which case there are
-        no lines: a correction for fewer tests would not be the planned one.
+        A list of lines, and one of what is missing, in which case there are no lines.
     """
-    from recipes.shared.columns import ALL_COLUMNS, with_parts
-    from recipes.shared.results import read_measured
-    from recipes.shared.statistics import (
-        by_method,
-        holm,
-        mean_difference,
-        p_text,
-        paired,
-    )
+    from recipes.parts.comparisons import results
+    from recipes.shared.statistics import p_text
 
-    names = {name for c in comparisons for name in (c.file, c.reference_file or c.file)}
-    paths = {name: folder / f"{name}.csv" for name in sorted(names)}
-    missing = [path.name for path in paths.values() if not path.exists()]
+    found, missing = results(comparisons, folder)
     if missing:
         return [], missing
-    records = {name: read_measured(path) for name, path in paths.items()}
-    found = []
-    for each in comparisons:
-        rows = by_method(records[each.file]).get(each.method, [])
-        others = by_method(records[each.reference_file or each.file])
-        others = others.get(each.reference, [])
-        ours, base = paired(rows, others, each.metric) if rows and others else ([], [])
-        if not len(ours):
-            return [], [f"{each.method} and {each.reference} in {each.file}"]
-        columns = with_parts(rows, ALL_COLUMNS)
-        column = next(c for c in columns if c.metric == each.metric)
-        found.append((each, column, len(ours), *mean_difference(ours, base)))
-    corrected = holm([row[-1] for row in found])
     heads = ["records", "method", "against", "measure", "seeds", "difference"]
-    heads += ["95 % interval", "p", "p, Holm"]
-    lines = [heads, ["---"] * len(heads)]
-    for (each, column, count, mean, low, high, p), holms in zip(
-        found, corrected, strict=True
-    ):
-        numbers = [
-            f"{column.factor * n:+.{column.decimals}f}" for n in (mean, low, high)
+    lines = [[*heads, "95 % interval", "p", "p, Holm"]]
+    for result in found:
+        each = result.comparison
+        names = [f"`{name}`" for name in (each.file, each.method, each.reference)]
+        numbers = [result.column.heading, str(result.count), *result.texts()]
+        lines.append([*names, *numbers, p_text(result.p), p_text(result.holm)])
+    return markdown_lines(lines), []
+
+
+def claims(folder, alpha):
+    """The lines of a Markdown table: each claim of the papers and what was found.
+
+    Args:
+        folder: with the records.
+        alpha: multi-mix's, as chosen.
+    """
+    from recipes.parts.claims import CLAIMS, verdict
+    from recipes.parts.comparisons import results
+    from recipes.shared.statistics import p_text
+
+    every = families(alpha)
+    found = {name: results(every[name], folder)[0] for name in every}
+    lines = [["claim", "setting", "difference", "95 % interval", "p, Holm", "verdict"]]
+    for claim in CLAIMS:
+        (place,) = [
+            number
+            for number, each in enumerate(every[claim.family])
+            if claim.is_about(each)
         ]
-        lines.append(
-            [
-                f"`{each.file}`",
-                f"`{each.method}`",
-                f"`{each.reference}`",
-                column.heading,
-                str(count),
-                numbers[0],
-                f"{numbers[1]} to {numbers[2]}" if count > 1 else "",
-                p_text(p),
-                p_text(holms),
-            ]
-        )
-    return ["| " + " | ".join(cells) + " |" for cells in lines], []
+        if not found[claim.family]:
+            lines.append([claim.text, claim.setting, "", "", "", "not measured yet"])
+            continue
+        result = found[claim.family][place]
+        difference, interval = result.texts()
+        difference = f"{difference} ({result.column.heading})"
+        cells = [claim.text, claim.setting, difference, interval, p_text(result.holm)]
+        lines.append([*cells, verdict(claim, result)])
+    return markdown_lines(lines)
+
+
+def markdown_lines(rows):
+    """Rows of cells, the heads first, as the lines of a Markdown table."""
+    rows = [rows[0], ["---"] * len(rows[0]), *rows[1:]]
+    return ["| " + " | ".join(cells) + " |" for cells in rows]
 
 
 def main(arguments=None):
@@ -90,7 +90,11 @@ def main(arguments=None):
     add("--measured", type=Path, default=_MEASURED, help="folder with the records")
     add("--family", nargs="+", choices=tuple(families()), metavar="NAME")
     add("--alpha", choices=("0.2", "1"), default="1", help="multi-mix's, as chosen")
+    add("--claims", action="store_true", help="the papers' claims instead, a line each")
     options = parser.parse_args(arguments)
+    if options.claims:
+        print("\n".join(claims(options.measured, options.alpha)))
+        return
     every = families(options.alpha)
     for name in options.family or every:
         lines, missing = table(every[name], options.measured)

@@ -77,6 +77,11 @@ def families(alpha="1"):
             for method in ("mixup_alpha_1", "multimix")
             for box in boxes
         ],
+        "between samples": [
+            Comparison(full, method, metric=metric)
+            for method in ("mixup_alpha_1", "multimix")
+            for metric in ("profile_misses", "profile_gradient")
+        ],
         "calibration": [
             Comparison(full, method, metric=metric)
             for metric in ("ece", "scaled_nll")

@@ -10,11 +10,16 @@ from scipy import stats
 from recipes import compare, fashion, figures
 from recipes.datasets.corruptions import KINDS
 from recipes.parts import evidence_figures
+from recipes.parts.claims import CLAIMS, verdict
+from recipes.parts.comparisons import Result
 from recipes.parts.families import families
 from recipes.parts.masked_gradients import masking_remarks
 from recipes.shared.columns import ALL_COLUMNS, MORE_COLUMNS, with_parts
 from recipes.shared.results import Results
 from recipes.shared.statistics import holm, mean_difference
+
+VERDICTS = tuple(f"| {said} |" for said in ("not seen", "the opposite", "confirmed"))
+VERDICTS = (*VERDICTS, "| in kind only |")
 
 
 def write_records(folder, name, methods, seeds=4):
@@ -24,6 +29,7 @@ def write_records(folder, name, methods, seeds=4):
         for seed in range(seeds):
             names = ["test_error", "last_error", "best_error", "nll", "ece"]
             names += ["scaled_ece", "scaled_nll", "corrupted_error", "corrupted_ece"]
+            names += ["profile_misses", "profile_gradient"]
             names += [f"corrupted_error_{kind}" for kind in KINDS]
             names += [
                 f"{attack}_error_{epsilon}"
@@ -105,6 +111,39 @@ def test_a_family_that_lacks_records_is_not_corrected_for_fewer_tests(tmp_path, 
     assert "mixup_two_datasets and erm in fashion_keras_example" in printed
     assert "not measured yet: fashion_55000.csv" in printed
     assert "| method |" not in printed
+
+
+def test_every_claim_is_answered_by_one_planned_test(measured, capsys):
+    every = families()
+    for claim in CLAIMS:
+        assert sum(map(claim.is_about, every[claim.family])) == 1, claim
+    compare.main(["--claims", "--measured", str(measured)])
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 + len(CLAIMS)
+    assert all(line.endswith(VERDICTS) for line in lines[2:])
+
+
+def test_a_claim_without_its_whole_family_is_not_answered(tmp_path, capsys):
+    write_records(tmp_path, "fashion_wrong_0.5", ["erm", "mixup", "dropout"])
+    compare.main(["--claims", "--measured", str(tmp_path)])
+    lines = capsys.readouterr().out.splitlines()
+    assert all(line.endswith("| not measured yet |") for line in lines[2:])
+
+
+@pytest.mark.parametrize(
+    ("p", "mean", "paper", "said"),
+    [
+        (0.05, -0.1, None, "not seen"),
+        (float("nan"), -0.1, None, "not seen"),
+        (0.04, 0.01, (0.5, 0.4), "the opposite"),
+        (0.04, -0.01, None, "confirmed"),
+        (0.04, -0.01, (50, 40), "in kind only"),  # 5 % of 0.2, half of 20 % asked
+        (0.04, -0.021, (50, 40), "confirmed"),
+    ],
+)
+def test_the_rule_of_the_verdicts(p, mean, paper, said):
+    result = Result(None, None, 5, 0.2, mean, mean, mean, p, holm=p)
+    assert verdict(CLAIMS[0]._replace(paper=paper), result) == said
 
 
 def test_figures_are_drawn_from_what_is_there(measured, tmp_path, capsys):
