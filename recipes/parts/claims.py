@@ -80,14 +80,15 @@ def _wrong(share, plain, dropout, mixup, both):
     setting = f"Fashion-MNIST, {100 * float(share):g} % wrong"
     rest = (setting, "wrong labels")
     file = f"fashion_wrong_{share}"
-    text = "mixup learns fewer wrong labels than"
+    text = "with wrong labels mixup ends with fewer errors than"
     return (
         Claim(f"{text} plain training", *rest, "mixup", file, paper=(plain, mixup)),
         Claim(
             f"{text} dropout", *rest, "mixup", file, "dropout", paper=(dropout, mixup)
         ),
         Claim(
-            "mixup with dropout learns fewer wrong labels than plain training",
+            "with wrong labels mixup and dropout together end with fewer errors than "
+            "plain training",
             *rest,
             "mixup_dropout",
             file,
