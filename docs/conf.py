@@ -58,6 +58,7 @@ def link_to_file(text, path):
 PAGES = {
     "recipes/README.md": "/results.md",
     "recipes/plan.md": "/plan.md",
+    "recipes/findings.md": "/claims.md",
     "CHANGELOG.md": "/changelog.md",
     "CONTRIBUTING.md": "/contributing.md",
     "README.md": "/index.md",

@@ -58,19 +58,21 @@ def claims(folder, alpha):
     every = families(alpha)
     found = {name: results(every[name], folder)[0] for name in every}
     lines = [["claim", "setting", "difference", "95 % interval", "p, Holm", "verdict"]]
+    before = ""
     for claim in CLAIMS:
+        text, before = "" if claim.text == before else claim.text, claim.text
         (place,) = [
             number
             for number, each in enumerate(every[claim.family])
             if claim.is_about(each)
         ]
         if not found[claim.family]:
-            lines.append([claim.text, claim.setting, "", "", "", "not measured yet"])
+            lines.append([text, claim.setting, "", "", "", "not measured yet"])
             continue
         result = found[claim.family][place]
         difference, interval = result.texts()
         difference = f"{difference} ({result.column.heading})"
-        cells = [claim.text, claim.setting, difference, interval, p_text(result.holm)]
+        cells = [text, claim.setting, difference, interval, p_text(result.holm)]
         lines.append([*cells, verdict(claim, result)])
     return markdown_lines(lines)
 

@@ -123,6 +123,14 @@ def test_every_claim_is_answered_by_one_planned_test(measured, capsys):
     assert all(line.endswith(VERDICTS) for line in lines[2:])
 
 
+def test_the_page_of_findings_has_the_table_of_the_records(capsys):
+    recipes = pathlib.Path(fashion.__file__).parent
+    compare.main(["--claims"])
+    printed = capsys.readouterr().out.splitlines()
+    page = (recipes / "findings.md").read_text("utf-8").splitlines()
+    assert [line for line in page if line.startswith("|")] == printed
+
+
 def test_a_claim_without_its_whole_family_is_not_answered(tmp_path, capsys):
     write_records(tmp_path, "fashion_wrong_0.5", ["erm", "mixup", "dropout"])
     compare.main(["--claims", "--measured", str(tmp_path)])
