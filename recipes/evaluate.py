@@ -180,8 +180,9 @@ def load_net(path):
     """A net from a file of Keras."""
     import keras
 
-    # Registers the layer that nets for waveforms begin with.
-    importlib.import_module("recipes.networks.spectrogram")
+    # They register the recipes' own layers.
+    for name in ("patch_convolution", "spectrogram"):
+        importlib.import_module(f"recipes.networks.{name}")
     try:
         return keras.saving.load_model(path, compile=False)
     except (OSError, ValueError, KeyError) as error:
