@@ -6,10 +6,10 @@
     python -m recipes.fashion --data-dir DIR --preset wrong_labels --corrupt 0.8
     python -m recipes.fashion --data-dir DIR --preset full --ablation --seeds 3
 
-`--backend tensorflow` is the fastest on a CPU: an epoch of the residual network on all
-images takes about 12 seconds of one core. What to expect: plain training fits nearly
-all training images. What is measured, and how it was planned, stands in
-recipes/plan.md.
+`--backend jax` is the fastest on a CPU: an epoch of the residual network on all images
+takes about 12 seconds of one core. What to expect: plain training fits nearly all
+training images, and has more errors than every method that mixes. What is measured,
+and how it was planned, stands in recipes/plan.md.
 """
 
 import functools
