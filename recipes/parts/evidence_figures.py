@@ -28,20 +28,22 @@ _K_METHODS = {
 
 def gain_against_data(folder):
     """Test error minus plain training's, against the number of training images."""
-    records = [_read(folder, f"fashion_{rows}") for rows in ROWS]
-    if None in records:
+    records = {rows: _read(folder, f"fashion_{rows}") for rows in ROWS}
+    records = {rows: own for rows, own in records.items() if own is not None}
+    if not records:
         return None
     figure = Figure(figsize=(6.4, 4.2), layout="constrained")
     panel = figure.subplots()
-    names = [name for name in records[0] if name != "erm"]
+    names = dict.fromkeys(name for own in records.values() for name in own)
+    names = [name for name in names if name != "erm"]
     for number, name in enumerate(names):
-        there = [(n, own) for n, own in zip(ROWS, records, strict=True) if name in own]
+        there = {rows: own for rows, own in records.items() if name in own}
         found = [
-            _difference(own[name], own["erm"], "last_error", 100) for _, own in there
+            _difference(own[name], own["erm"], "last_error", 100)
+            for own in there.values()
         ]
         # Side by side, so that intervals do not hide each other.
-        rows = np.array([n for n, _ in there])
-        at = rows * 1.04 ** (number - (len(names) - 1) / 2)
+        at = np.array(list(there)) * 1.04 ** (number - (len(names) - 1) / 2)
         _intervals(panel, at, found, name, number)
     panel.set(
         xscale="log",
@@ -49,7 +51,7 @@ def gain_against_data(folder):
         ylabel="test error minus plain training's, points",
         title="Below 0: fewer errors than plain training\n(mean and 95 % interval)",
     )
-    panel.set_xticks(ROWS, [f"{rows:,}".replace(",", " ") for rows in ROWS])
+    panel.set_xticks(list(records), [f"{n:,}".replace(",", " ") for n in records])
     _with_grid(panel)
     return _with_legend(figure, panel)
 
