@@ -113,12 +113,9 @@ def build_network(split, options, dropout=0.0):
         net = preact_resnet.build(
             split.input_shape, split.num_classes, dropout=dropout, **sizes
         )
-    elif options.network == "resnet9":
-        net = resnet9.build(
-            split.input_shape, split.num_classes, options.width, dropout
-        )
-    elif options.network == "small_resnet":
-        net = small_resnet.build(
+    elif options.network in ("resnet9", "small_resnet"):
+        network = resnet9 if options.network == "resnet9" else small_resnet
+        net = network.build(
             split.input_shape, split.num_classes, options.width, dropout
         )
     elif options.network == "wide_resnet":

@@ -28,6 +28,7 @@ def table(comparisons, folder):
     Returns:
         A list of lines, and one of what is missing, in which case there are no lines.
     """
+    from recipes.markdown import markdown_lines
     from recipes.parts.comparisons import results
     from recipes.shared.statistics import p_text
 
@@ -44,43 +45,36 @@ def table(comparisons, folder):
     return markdown_lines(lines), []
 
 
-def claims(folder, alpha):
+def claims_table(folder, alpha):
     """The lines of a Markdown table: each claim of the papers and what was found.
 
     Args:
         folder: with the records.
         alpha: multi-mix's, as chosen.
     """
-    from recipes.parts.claims import CLAIMS, verdict
+    from recipes.markdown import markdown_lines
+    from recipes.parts.claims import claims, verdict
     from recipes.parts.comparisons import results
     from recipes.shared.statistics import p_text
 
-    every = families(alpha)
-    found = {name: results(every[name], folder)[0] for name in every}
+    every, found = families(alpha), {}
     lines = [["claim", "setting", "difference", "95 % interval", "p, Holm", "verdict"]]
     before = ""
-    for claim in CLAIMS:
-        text, before = "" if claim.text == before else claim.text, claim.text
-        (place,) = [
-            number
-            for number, each in enumerate(every[claim.family])
-            if claim.is_about(each)
-        ]
-        if not found[claim.family]:
-            lines.append([text, claim.setting, "", "", "", "not measured yet"])
-            continue
-        result = found[claim.family][place]
-        difference, interval = result.texts()
-        difference = f"{difference} ({result.column.heading})"
-        cells = [text, claim.setting, difference, interval, p_text(result.holm)]
-        lines.append([*cells, verdict(claim, result)])
+    for claim in claims(alpha):
+        tests = every[claim.family]
+        if claim.family not in found:
+            found[claim.family], _ = results(tests, folder)
+        cells = ["" if claim.text == before else claim.text, claim.setting]
+        before = claim.text
+        if found[claim.family]:
+            result = found[claim.family][tests.index(claim.comparison)]
+            difference, interval = result.texts()
+            cells += [f"{difference} ({result.column.heading})", interval]
+            cells += [p_text(result.holm), verdict(claim, result)]
+        else:
+            cells += ["", "", "", "not measured yet"]
+        lines.append(cells)
     return markdown_lines(lines)
-
-
-def markdown_lines(rows):
-    """Rows of cells, the heads first, as the lines of a Markdown table."""
-    rows = [rows[0], ["---"] * len(rows[0]), *rows[1:]]
-    return ["| " + " | ".join(cells) + " |" for cells in rows]
 
 
 def main(arguments=None):
@@ -90,12 +84,15 @@ def main(arguments=None):
     )
     add = parser.add_argument
     add("--measured", type=Path, default=_MEASURED, help="folder with the records")
-    add("--family", nargs="+", choices=tuple(families()), metavar="NAME")
+    shown = parser.add_mutually_exclusive_group()
+    shown.add_argument("--family", nargs="+", choices=tuple(families()), metavar="NAME")
+    shown.add_argument(
+        "--claims", action="store_true", help="the papers' claims, a line each"
+    )
     add("--alpha", choices=("0.2", "1"), default="1", help="multi-mix's, as chosen")
-    add("--claims", action="store_true", help="the papers' claims instead, a line each")
     options = parser.parse_args(arguments)
     if options.claims:
-        print("\n".join(claims(options.measured, options.alpha)))
+        print("\n".join(claims_table(options.measured, options.alpha)))
         return
     every = families(options.alpha)
     for name in options.family or every:

@@ -43,7 +43,7 @@ def table(records, columns, reference="erm"):
     heads = ["method", "seeds", *(column.heading for column in shown)]
     if known:
         heads += [f"below {reference}", "p"]
-    lines = [heads, ["---"] * len(heads)]
+    lines = [heads]
     for method, rows in methods.items():
         cells = [
             f"`{method}`",
@@ -56,7 +56,13 @@ def table(records, columns, reference="erm"):
         elif known:
             cells += ["", ""]
         lines.append(cells)
-    return ["| " + " | ".join(cells) + " |" for cells in lines]
+    return markdown_lines(lines)
+
+
+def markdown_lines(rows):
+    """Rows of cells, the heads first, as the lines of a Markdown table."""
+    rows = [rows[0], ["---"] * len(rows[0]), *rows[1:]]
+    return ["| " + " | ".join(cells) + " |" for cells in rows]
 
 
 def main(arguments=None):

@@ -6,41 +6,28 @@ or confirmed indirectly. Zhang et al., arXiv 1710.09412; Shen et al., arXiv 2406
 
 from typing import NamedTuple
 
+from recipes.parts.families import Comparison
+
 
 class Claim(NamedTuple):
     """A claim and the comparison that tests it.
 
-    All say that a number is lower with `method` than with `reference`.
+    All say that a number is lower with the method than with the reference.
 
     Attributes:
         text: the claim, in a few words.
         setting: where it was tested.
         family: name of the family of tests, in `recipes.parts.families`.
-        method: name of the method.
-        file: of the records.
-        reference: name of the other method.
-        metric: what is compared.
-        paper: what the paper reports for `reference` and `method`; None without
+        comparison: a test of the family.
+        paper: what the paper reports for the reference and the method; None without
             numbers.
     """
 
     text: str
     setting: str
     family: str
-    method: str
-    file: str
-    reference: str = "erm"
-    metric: str = "last_error"
+    comparison: Comparison
     paper: tuple | None = None
-
-    def is_about(self, comparison):
-        """Whether a `Comparison` is the one that tests the claim."""
-        return self[3:7] == (
-            comparison.method,
-            comparison.file,
-            comparison.reference,
-            comparison.metric,
-        )
 
 
 def verdict(claim, result):
@@ -65,7 +52,6 @@ def verdict(claim, result):
     return "confirmed" if result.mean / result.base <= half else "in kind only"
 
 
-_ERRORS = "mixup has fewer test errors than plain training"
 # PreAct ResNet-18 on CIFAR-10, plain training and mixup, %.
 _CIFAR = (5.53, 4.24)
 # CIFAR-10 at the end of training, %: plain, dropout, mixup, both.
@@ -74,6 +60,65 @@ _WRONG = {
     "0.5": (44.6, 15.5, 12.7, 10.9),
     "0.8": (73.9, 35.1, 30.9, 24.8),
 }
+_FULL = "Fashion-MNIST, 55 000 images"
+
+
+def claims(alpha="1"):
+    """All claims that have a planned test, a list of `Claim`.
+
+    Args:
+        alpha: multi-mix's, "0.2" or "1": plain mixup's beside it.
+    """
+    together = "mixup with dropout ends with fewer errors than plain training"
+    return [
+        *_errors(),
+        *_wrong("mixup", "erm", "mixup ends with fewer errors than plain training"),
+        *_wrong("mixup", "dropout", "mixup ends with fewer errors than dropout"),
+        *_wrong("mixup_dropout", "erm", together),
+        *_attacked("mixup_alpha_1", "mixup"),
+        *_between(),
+        *_more_interpolations(alpha),
+        Claim(
+            "multi-mix is better calibrated than plain training",
+            f"{_FULL}, K = 2",
+            "calibration",
+            Comparison("fashion_55000", "multimix", metric="ece"),
+        ),
+        *_corrupted(),
+        *_attacked("multimix", "multi-mix"),
+    ]
+
+
+def _errors():
+    text, one = "mixup has fewer test errors than plain training", "mixup_alpha_1"
+    for setting, family, file, method in (
+        (f"{_FULL}, α = 1", "errors, 55000 rows", "fashion_55000", one),
+        ("20 000 images", "errors, 20000 rows", "fashion_20000", one),
+        ("5 000 images", "errors, 5000 rows", "fashion_5000", one),
+        (
+            "5 000 images, crops and flips",
+            "errors, 5000 rows, crops and flips",
+            "fashion_augmented",
+            one,
+        ),
+        (
+            "CIFAR-10, 10 000 images, crops and flips",
+            "CIFAR-10, 10000 rows",
+            "cifar10_10000",
+            "mixup",
+        ),
+        (
+            "keras.io's example, α = 0.2",
+            "keras.io's example",
+            "fashion_keras_example",
+            "mixup_two_datasets",
+        ),
+    ):
+        yield Claim(text, setting, family, Comparison(file, method), _CIFAR)
+    for network, name in (("lenet", "LeNet"), ("vgg", "VGG-11")):
+        comparison = Comparison(f"spoken_{network}", "mixup", metric="test_error")
+        setting = f"spoken digits, {name}, α = 0.2"
+        yield Claim(text, setting, "spoken digits", comparison)
 
 
 def _wrong(method, reference, text):
@@ -83,24 +128,22 @@ def _wrong(method, reference, text):
             f"with wrong labels {text}",
             f"Fashion-MNIST, {100 * float(share):g} % wrong",
             "wrong labels",
-            method,
-            f"fashion_wrong_{share}",
-            reference,
-            paper=(errors[names.index(reference)], errors[names.index(method)]),
+            Comparison(f"fashion_wrong_{share}", method, reference),
+            (errors[names.index(reference)], errors[names.index(method)]),
         )
 
 
 def _attacked(method, text):
-    boxes = {
-        "fgsm": "FGSM, white box",
-        "fgsm_black_box": "FGSM, black box",
-        "ifgsm_black_box": "I-FGSM, black box",
-    }
-    for box, name in boxes.items():
-        setting = f"Fashion-MNIST, 55 000 images, {name}, ε = 4"
-        where = ("attacks, ε = 4", method, "fashion_55000", "erm", f"{box}_error_4")
+    for box, name in (
+        ("fgsm", "FGSM, white box"),
+        ("fgsm_black_box", "FGSM, black box"),
+        ("ifgsm_black_box", "I-FGSM, black box"),
+    ):
         yield Claim(
-            f"{text} withstands attacks better than plain training", setting, *where
+            f"{text} withstands attacks better than plain training",
+            f"{_FULL}, {name}, ε = 4",
+            "attacks, ε = 4",
+            Comparison("fashion_55000", method, metric=f"{box}_error_4"),
         )
 
 
@@ -109,127 +152,26 @@ def _between():
         ("profile_misses", "misses fewer labels between training samples"),
         ("profile_gradient", "has smaller gradients between training samples"),
     ):
-        where = ("between samples", "mixup_alpha_1", "fashion_55000", "erm", metric)
-        yield Claim(f"mixup {what}", "Fashion-MNIST, 55 000 images", *where)
+        comparison = Comparison("fashion_55000", "mixup_alpha_1", metric=metric)
+        yield Claim(f"mixup {what}", _FULL, "between samples", comparison)
 
 
-_SAME = "multi-mix has fewer test errors than mixup, at equal steps"
-CLAIMS = (
-    Claim(
-        _ERRORS,
-        "Fashion-MNIST, 55 000 images, α = 1",
-        "errors, 55000 rows",
-        "mixup_alpha_1",
-        "fashion_55000",
-        paper=_CIFAR,
-    ),
-    Claim(
-        _ERRORS,
-        "20 000 images",
-        "errors, 20000 rows",
-        "mixup_alpha_1",
-        "fashion_20000",
-        paper=_CIFAR,
-    ),
-    Claim(
-        _ERRORS,
-        "5 000 images",
-        "errors, 5000 rows",
-        "mixup_alpha_1",
-        "fashion_5000",
-        paper=_CIFAR,
-    ),
-    Claim(
-        _ERRORS,
-        "5 000 images, crops and flips",
-        "errors, 5000 rows, crops and flips",
-        "mixup_alpha_1",
-        "fashion_augmented",
-        paper=_CIFAR,
-    ),
-    Claim(
-        _ERRORS,
-        "CIFAR-10, 10 000 images, crops and flips",
-        "CIFAR-10, 10000 rows",
-        "mixup",
-        "cifar10_10000",
-        paper=_CIFAR,
-    ),
-    Claim(
-        _ERRORS,
-        "keras.io's example, α = 0.2",
-        "keras.io's example",
-        "mixup_two_datasets",
-        "fashion_keras_example",
-        paper=_CIFAR,
-    ),
-    Claim(
-        _ERRORS,
-        "spoken digits, LeNet, α = 0.2",
-        "spoken digits",
-        "mixup",
-        "spoken_lenet",
-        metric="test_error",
-    ),
-    Claim(
-        _ERRORS,
-        "spoken digits, VGG-11, α = 0.2",
-        "spoken digits",
-        "mixup",
-        "spoken_vgg",
-        metric="test_error",
-    ),
-    *_wrong("mixup", "erm", "mixup ends with fewer errors than plain training"),
-    *_wrong("mixup", "dropout", "mixup ends with fewer errors than dropout"),
-    *_wrong(
-        "mixup_dropout",
-        "erm",
-        "mixup with dropout ends with fewer errors than plain training",
-    ),
-    *_attacked("mixup_alpha_1", "mixup"),
-    *_between(),
-    Claim(
-        _SAME,
-        "Fashion-MNIST, 55 000 images, K = 2",
-        "what multi-mix adds",
-        "multimix",
-        "fashion_55000",
-        "mixup_alpha_1",
-    ),
-    *(
-        Claim(
-            _SAME,
-            f"5 000 images, K = {k}",
-            "K, equal steps",
-            "multimix",
-            f"fashion_k{k}",
-            "mixup",
+def _more_interpolations(alpha):
+    text = "multi-mix has fewer test errors than mixup, at equal steps"
+    same = Comparison("fashion_55000", "multimix", f"mixup_alpha_{alpha}")
+    yield Claim(text, f"{_FULL}, K = 2", "what multi-mix adds", same)
+    for k in (2, 3, 5, 8):
+        comparison = Comparison(
+            f"fashion_k{k}", "multimix", "mixup", reference_file="fashion_k1"
         )
-        for k in (2, 3, 5, 8)
-    ),
-    Claim(
-        "multi-mix is better calibrated than plain training",
-        "Fashion-MNIST, 55 000 images, K = 2",
-        "calibration",
-        "multimix",
-        "fashion_55000",
-        metric="ece",
-    ),
-    Claim(
-        "multi-mix withstands corruptions better than plain training",
-        "Fashion-MNIST, 55 000 images, K = 2",
-        "corruptions",
-        "multimix",
-        "fashion_55000",
-        metric="corrupted_error",
-    ),
-    Claim(
-        "multi-mix withstands corruptions better than plain training",
-        "CIFAR-10, 10 000 images, K = 2",
-        "CIFAR-10, 10000 rows",
-        "multimix",
-        "cifar10_10000",
-        metric="corrupted_error",
-    ),
-    *_attacked("multimix", "multi-mix"),
-)
+        yield Claim(text, f"5 000 images, K = {k}", "K, equal steps", comparison)
+
+
+def _corrupted():
+    text = "multi-mix withstands corruptions better than plain training"
+    for setting, family, file in (
+        (_FULL, "corruptions", "fashion_55000"),
+        ("CIFAR-10, 10 000 images", "CIFAR-10, 10000 rows", "cifar10_10000"),
+    ):
+        comparison = Comparison(file, "multimix", metric="corrupted_error")
+        yield Claim(text, f"{setting}, K = 2", family, comparison)

@@ -10,7 +10,7 @@ from scipy import stats
 from recipes import compare, fashion, figures
 from recipes.datasets.corruptions import KINDS
 from recipes.parts import evidence_figures
-from recipes.parts.claims import CLAIMS, verdict
+from recipes.parts.claims import claims, verdict
 from recipes.parts.comparisons import Result
 from recipes.parts.families import families
 from recipes.parts.masked_gradients import masking_remarks
@@ -18,8 +18,7 @@ from recipes.shared.columns import ALL_COLUMNS, MORE_COLUMNS, with_parts
 from recipes.shared.results import Results
 from recipes.shared.statistics import holm, mean_difference
 
-VERDICTS = tuple(f"| {said} |" for said in ("not seen", "the opposite", "confirmed"))
-VERDICTS = (*VERDICTS, "| in kind only |")
+VERDICTS = ("not seen", "the opposite", "confirmed", "in kind only")
 
 
 def write_records(folder, name, methods, seeds=4):
@@ -113,14 +112,16 @@ def test_a_family_that_lacks_records_is_not_corrected_for_fewer_tests(tmp_path, 
     assert "| method |" not in printed
 
 
-def test_every_claim_is_answered_by_one_planned_test(measured, capsys):
-    every = families()
-    for claim in CLAIMS:
-        assert sum(map(claim.is_about, every[claim.family])) == 1, claim
-    compare.main(["--claims", "--measured", str(measured)])
+@pytest.mark.parametrize("alpha", ["0.2", "1"])
+def test_every_claim_is_answered_by_one_planned_test(alpha, measured, capsys):
+    every, all_of_them = families(alpha), claims(alpha)
+    for claim in all_of_them:
+        assert every[claim.family].count(claim.comparison) == 1, claim
+    compare.main(["--claims", "--alpha", alpha, "--measured", str(measured)])
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 2 + len(CLAIMS)
-    assert all(line.endswith(VERDICTS) for line in lines[2:])
+    assert len(lines) == 2 + len(all_of_them)
+    said = tuple(f"| {verdict} |" for verdict in VERDICTS)
+    assert all(line.endswith(said) for line in lines[2:])
 
 
 def test_the_page_of_findings_has_the_table_of_the_records(capsys):
@@ -151,7 +152,7 @@ def test_a_claim_without_its_whole_family_is_not_answered(tmp_path, capsys):
 )
 def test_the_rule_of_the_verdicts(p, mean, paper, said):
     result = Result(None, None, 5, 0.2, mean, mean, mean, p, holm=p)
-    assert verdict(CLAIMS[0]._replace(paper=paper), result) == said
+    assert verdict(claims()[0]._replace(paper=paper), result) == said
 
 
 def test_figures_are_drawn_from_what_is_there(measured, tmp_path, capsys):
