@@ -23,7 +23,12 @@ _NUM_STEPS = 1 << 8
 
 
 def add(pair, other):
-    """Returns the sum of two pairs as a pair."""
+    """Returns the sum of two pairs as a pair.
+
+    Args:
+        pair: The high and low parts of numbers, two float32 tensors of one shape.
+        other: A pair of the same shape.
+    """
     (high, low), (other_high, other_low) = pair, other
     high, error = _two_sum(high, other_high)
     return _two_sum(high, error + (low + other_low))

@@ -39,7 +39,10 @@ def imported_tensorflow():
 
 
 def in_tensorflow_graph():
-    """Whether TensorFlow is building a graph."""
+    """Whether TensorFlow is building a graph, under any backend; does not import it.
+
+    True in a `tf.function` and in a `tf.data` pipeline.
+    """
     tf = imported_tensorflow()
     return tf is not None and tf.inside_function()
 

@@ -6,7 +6,7 @@ from keras_multimix.pairing.pairing import Pairing
 
 
 class Shuffle(Pairing):
-    """Pairs by a random permutation."""
+    """Pairs by a random permutation, which may leave a row with itself."""
 
     def positions(self, rows, ops: Ops):
         """Returns one position for each row."""
