@@ -9,7 +9,7 @@ from recipes.networks.preactivation import activate, convolve, residual_stage
 _STRIDES = (2, 2, 2, 1)
 
 
-def build(input_shape, num_classes, width=16, dropout=0.0):
+def build(input_shape, num_classes, width=16, dropout=0.0, layer=PatchConv2D):
     """Pre-activation residual network of one block a stage; the outputs are logits.
 
     The blocks are those of `preact_resnet`. It is made to fit nearly all of
@@ -23,17 +23,18 @@ def build(input_shape, num_classes, width=16, dropout=0.0):
         num_classes: number of logits.
         width: channels of the first stage; they double from stage to stage.
         dropout: rate of the dropout in each block, between its two convolutions.
+        layer: class of the convolutions.
 
     Returns:
         A `keras.Model`, images (B, *input_shape) -> (B, num_classes). Hidden rows can
         be mixed at `"stem"` and at `"stage_1"` to `"stage_4"`.
     """
     inputs = keras.Input(input_shape)
-    x = convolve(inputs, width, strides=2, name="stem", layer=PatchConv2D)
+    x = convolve(inputs, width, strides=2, name="stem", layer=layer)
     for stage, strides in enumerate(_STRIDES, start=1):
         filters = width * 2 ** (stage - 1)
         name = f"stage_{stage}"
-        x = residual_stage(x, filters, strides, 1, dropout, name, layer=PatchConv2D)
+        x = residual_stage(x, filters, strides, 1, dropout, name, layer=layer)
     x = keras.layers.GlobalAveragePooling2D()(activate(x))
     outputs = keras.layers.Dense(num_classes)(x)
     return keras.Model(inputs, outputs, name="small_resnet")
