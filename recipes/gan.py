@@ -3,7 +3,7 @@
     python -m recipes.gan                            # both sets of points, 5 seeds
     python -m recipes.gan --preset paper             # the mixup paper's figure
     python -m recipes.gan --robustness               # learning rates and depths
-    python -m recipes.gan --dataset fashion_mnist --data-dir DIR
+    python -m recipes.gan --preset images --data-dir DIR   # Fashion-MNIST
     python -m recipes.gan --checkpoint-every 10min   # the paper's preset does it itself
 
 An epoch is 100 iterations. recipes/README.md shows the results.
@@ -15,6 +15,7 @@ from recipes.shared import checkpoint_times, commands, devices
 from recipes.shared.experiment import run_experiment
 from recipes.shared.methods import Method, summaries
 from recipes.shared.options import (
+    below_one,
     integer_from,
     number_from,
     one_of,
@@ -41,6 +42,19 @@ PRESETS = {
     "paper": (
         "mixup's: networks of 3 × 512, 20 000 iterations, one seed",
         {"width": 512, "epochs": 200, "seeds": 1, "checkpoint_every": "10min"},
+    ),
+    # Adam and one step of each network as in DCGAN (Radford et al., 1511.06434).
+    "images": (
+        "Fashion-MNIST: DCGAN's Adam, 6 000 iterations of 1 + 1 steps, one seed",
+        {
+            "dataset": ["fashion_mnist"],
+            "width": 128,
+            "epochs": 60,
+            "seeds": 1,
+            "learning_rate": 2e-4,
+            "beta_1": 0.5,
+            "discriminator_steps": 1,
+        },
     ),
 }
 # The mixup paper's, and the last iteration.
@@ -77,6 +91,7 @@ def parse_options(arguments=None):
     add("--batch-size", type=integer(2), default=128, help="rows in a step")
     add("--alpha", type=number(0), default=0.2, help="λ ~ Beta(α, α)")
     add("--learning-rate", type=number(0), default=1e-3, help="of Adam")
+    add("--beta-1", type=below_one, default=0.9, help="of Adam")
     add("--width", type=integer(1), help="units of a hidden layer; channels of images")
     add("--depth", type=integer(1), default=3, help="hidden layers, for points")
     add(
@@ -137,7 +152,8 @@ def train(run, options, on_epoch_end):
             seed=run.seed,
             **{"alpha": own.alpha, **METHODS[run.method].arguments},
         )
-        model.compile(*(keras.optimizers.Adam(own.learning_rate) for _ in range(2)))
+        adam = keras.optimizers.Adam
+        model.compile(*(adam(own.learning_rate, own.beta_1) for _ in range(2)))
         source = gan_samples.source(name, own.data_dir)
         last = own.epochs * ITERATIONS
         taken = [*(n for n in SNAPSHOTS if n < last), last]

@@ -127,12 +127,9 @@ TABLES = {
         "--preset quick --dataset spoken_digit --seeds 5 --network vgg --narrower 8 "
         "--epochs 15".split(),
     ),
-    "gan": Table("gan", "--preset paper --seeds 3".split()),
+    "gan": Table("gan", "--preset paper --epochs 100 --seeds 3".split()),
     "gan_robustness": Table("gan", "--robustness --epochs 50 --seeds 3".split()),
-    "gan_fashion_mnist": Table(
-        "gan",
-        "--dataset fashion_mnist --epochs 20 --seeds 1 --learning-rate 0.0002".split(),
-    ),
+    "gan_fashion_mnist": Table("gan", ("--preset", "images")),
     "cifar10_10000": Table("cifar", ("--preset", "cpu", "--corruptions")),
     "cifar10_gpu_full": Table(
         "cifar",

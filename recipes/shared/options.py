@@ -54,6 +54,16 @@ def rows_or_share(text):
     return value if 0 < value < 1 else int(value)
 
 
+def below_one(text):
+    """An argparse type: a number from 0 on and below 1."""
+    value = number_from(0)(text)
+    if value >= 1:
+        raise argparse.ArgumentTypeError(
+            f"Expected a number below 1. Received: {text}. Use, for example, 0.5."
+        )
+    return value
+
+
 def one_of(names):
     """An argparse type: one of `names`."""
 

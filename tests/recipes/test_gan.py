@@ -108,6 +108,8 @@ def test_presets():
     paper = gan.parse_options(["--preset", "paper"])
     assert (paper.epochs * gan.ITERATIONS, paper.width, paper.depth) == (20_000, 512, 3)
     assert (paper.alpha, paper.discriminator_steps, paper.batch_size) == (0.2, 5, 128)
+    images = gan.parse_options(["--preset", "images"])
+    assert (images.dataset, images.beta_1) == (["fashion_mnist"], 0.5)
     names = gan.settings(gan.parse_options(["--robustness", "--dataset", "ring"]))
     assert len(names) == 5
     assert names["ring, depth 4"] == ("ring", {"depth": 4})
@@ -141,7 +143,7 @@ def test_images_end_to_end(tmp_path, monkeypatch):
     loaded = fashion.load_images(tmp_path)
     assert loaded.shape == (20, 28, 28, 1) and loaded.dtype == "float32"
     np.testing.assert_allclose(loaded[..., 0], images / 127.5 - 1, atol=1e-6)
-    arguments = ("--dataset", "fashion_mnist", "--methods", "mixup_gan")
+    arguments = ("--preset", "images", "--methods", "mixup_gan")
     run(tmp_path, *arguments, "--data-dir", str(tmp_path))
     assert (tmp_path / "samples_fashion_mnist.png").exists()
 

@@ -73,6 +73,13 @@ def test_numbers_must_be_finite_and_not_below_the_lowest(text):
         options.number_from(0)(text)
 
 
+def test_numbers_below_one():
+    assert [options.below_one(text) for text in ("0", "0.5")] == [0, 0.5]
+    for text in ("1", "1.5"):
+        with pytest.raises(Exception, match=f"Expected a number below 1.*{text}"):
+            options.below_one(text)
+
+
 def test_rows_or_their_share():
     assert [options.rows_or_share(t) for t in ("0", "100", "0.2")] == [0, 100, 0.2]
     assert isinstance(options.rows_or_share("100"), int)
