@@ -23,7 +23,7 @@ class PatchConv2D(keras.layers.Conv2D):
         (B, new height, new width, filters).
 
     Raises:
-        ValueError: channels first, a dilation or groups.
+        ValueError: channels first, a dilation or groups; a height or width of None.
     """
 
     def __init__(self, *args, **kwargs):
@@ -38,6 +38,15 @@ class PatchConv2D(keras.layers.Conv2D):
                 f"data_format={self.data_format!r}, dilation_rate="
                 f"{self.dilation_rate}, groups={self.groups}. Use `Conv2D`."
             )
+
+    def build(self, input_shape):
+        """Makes the weights; the images have one known size."""
+        if None in input_shape[1:3]:
+            raise ValueError(
+                "Expected images of known height and width. Received: inputs of shape "
+                f"{tuple(input_shape)}. Give keras.Input the sizes, or use `Conv2D`."
+            )
+        super().build(input_shape)
 
     def convolution_op(self, inputs, kernel):
         """Returns the images times the kernel, without bias and activation."""

@@ -56,3 +56,9 @@ def test_a_saved_model_comes_back(tmp_path, rng):
 def test_what_it_does_not_have_is_refused(options):
     with pytest.raises(ValueError, match="Expected channels last.*Received.*Use"):
         PatchConv2D(4, 3, **options)
+
+
+@pytest.mark.parametrize("shape", [(None, 6, 2), (6, None, 2), (None, None, 2)])
+def test_unknown_sizes_are_refused(shape):
+    with pytest.raises(ValueError, match="Expected images of known.*Received.*Give"):
+        PatchConv2D(3, 3)(keras.Input(shape))
