@@ -23,7 +23,13 @@ from recipes.shared.columns import (
     with_parts,
 )
 from recipes.shared.results import read_measured
-from recipes.shared.statistics import by_dataset, by_method, p_value, seeds_below
+from recipes.shared.statistics import (
+    by_dataset,
+    by_method,
+    p_value,
+    ranked,
+    seeds_below,
+)
 
 _USUAL = (*COLUMNS, *SCALED_COLUMNS, *REGRESSION_COLUMNS, *GAN_COLUMNS)
 
@@ -72,6 +78,7 @@ def main(arguments=None):
     add = parser.add_argument
     add("--columns", nargs="+", metavar="METRIC")
     add("--reference", default="erm", metavar="METHOD", help="to compare with")
+    add("--ranked", action="store_true", help="the lowest first column first")
     options = parser.parse_args(arguments)
     for dataset, own in by_dataset(read_measured(options.results)).items():
         known = [column.metric for column in with_parts(own, ALL_COLUMNS)]
@@ -85,6 +92,8 @@ def main(arguments=None):
                 f"Received: {', '.join(sorted(missing))}. Leave --columns out, or "
                 "choose from these."
             )
+        if options.ranked:
+            own = ranked(own, columns[0])
         print(f"\n{dataset}:\n")
         print("\n".join(table(own, columns, options.reference)))
 

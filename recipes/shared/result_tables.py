@@ -65,7 +65,8 @@ def _cells(methods, columns):
 def _table(title, methods, cells):
     # Without lines between the columns seven of them fit in 100 characters.
     table = Table(title=title, box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("method", no_wrap=True)
+    # Only a long name is folded where there is no room: numbers stay whole.
+    table.add_column("method", overflow="fold")
     table.add_column("seeds", justify="right", no_wrap=True)
     for heading, texts in cells.items():
         # A heading is folded over its numbers, which are not folded.

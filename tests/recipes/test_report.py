@@ -120,6 +120,17 @@ def test_markdown(tmp_path, capsys):
     assert "| `mixup` | 2 | 11.00 ± 1.41 | 0.200 ± 0.000 | 0 of 2 |  |" in lines
 
 
+def test_markdown_by_rank(tmp_path, capsys):
+    errors = {"erm": 0.3, "mixup": 0.1, "cutmix": 0.2}
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps([make_record(m, 0, e) for m, e in errors.items()]))
+    arguments = [str(path), "--columns", "test_error", "--reference", "none"]
+    for ranked, order in ((["--ranked"], ("mixup", "cutmix", "erm")), ([], errors)):
+        markdown.main(arguments + ranked)
+        lines = capsys.readouterr().out.splitlines()[-3:]
+        assert [line.split("`")[1] for line in lines] == list(order)
+
+
 def test_markdown_of_a_csv_is_that_of_its_json(tmp_path, capsys):
     results = Results(tmp_path, "toy", "jax", {})
     for method, error in (("erm", 0.1), ("mixup", 0.2)):
