@@ -7,8 +7,9 @@
     python -m recipes.fashion --data-dir DIR --preset full --ablation --seeds 3
 
 `--backend jax` is the fastest on a CPU: an epoch of the residual network on all images
-takes about 12 seconds of one core. What to expect: plain training fits nearly all
-training images; of 5 000 and 20 000 it has more errors than every method that mixes.
+takes about 12 seconds of one core. What to expect: without `--augment` plain training
+fits nearly all training images; of 5 000 and 20 000 it then has more errors than every
+method that mixes.
 What is measured, and how it was planned, stands in recipes/plan.md.
 """
 

@@ -77,7 +77,7 @@ def main(arguments=None):
     parser.add_argument("results", type=Path, help="a results.json or results.csv")
     add = parser.add_argument
     add("--columns", nargs="+", metavar="METRIC")
-    add("--reference", default="erm", metavar="METHOD", help="to compare with")
+    add("--reference", default="erm", metavar="METHOD", help="to compare with, or none")
     add("--ranked", action="store_true", help="the lowest first column first")
     options = parser.parse_args(arguments)
     for dataset, own in by_dataset(read_measured(options.results)).items():
