@@ -77,7 +77,7 @@ def main(arguments=None):
     parser.add_argument("results", type=Path, help="a results.json or results.csv")
     add = parser.add_argument
     add("--columns", nargs="+", metavar="METRIC")
-    add("--reference", default="erm", metavar="METHOD", help="to compare with, or none")
+    add("--reference", metavar="METHOD", help="to compare with, or none; erm, if there")
     add("--ranked", action="store_true", help="the lowest first column first")
     options = parser.parse_args(arguments)
     for dataset, own in by_dataset(read_measured(options.results)).items():
@@ -92,10 +92,16 @@ def main(arguments=None):
                 f"Received: {', '.join(sorted(missing))}. Leave --columns out, or "
                 "choose from these."
             )
+        methods = by_method(own)
+        if options.reference not in (None, "none", *methods):
+            parser.error(
+                f"Expected --reference from {', '.join(methods)}, the methods of "
+                f"{dataset}, or none. Received: {options.reference}. Choose from these."
+            )
         if options.ranked:
             own = ranked(own, columns[0])
         print(f"\n{dataset}:\n")
-        print("\n".join(table(own, columns, options.reference)))
+        print("\n".join(table(own, columns, options.reference or "erm")))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Options that the recipes for images share: labels, attacks, measuring, learning."""
 
 from recipes.shared import feeding, precision
-from recipes.shared.options import integer_from, number_from, one_of
+from recipes.shared.options import below_one, integer_from, number_from, one_of
 
 # Epochs at which the learning rate falls, as shares of the run.
 SCHEDULES = {
@@ -30,7 +30,7 @@ def add_image_options(parser, *, width, padding):
     add("--padding", type=integer(0), default=padding, help="around random crops")
     add("--train-size", type=integer(20), help="training images; all by default")
     add("--test-size", type=integer(20), help="test images; all by default")
-    add("--dropout", type=number(0), help="rate; by default as the labels need")
+    add("--dropout", type=below_one, help="rate; by default as the labels need")
     add("--weight-decay", type=number(0), default=1e-4, help="on all weights")
     add("--no-profile", action="store_true", default=None, help="between samples")
     add("--points", type=integer(1), help="how often to measure on the way")

@@ -120,6 +120,18 @@ def test_markdown(tmp_path, capsys):
     assert "| `mixup` | 2 | 11.00 ± 1.41 | 0.200 ± 0.000 | 0 of 2 |  |" in lines
 
 
+def test_markdown_refuses_a_reference_that_was_not_measured(tmp_path, capsys):
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps([make_record("mixup", 0, 0.1)]))
+    with pytest.raises(SystemExit):
+        markdown.main([str(path), "--reference", "mixpu"])
+    message = " ".join(capsys.readouterr().err.split())
+    assert "Expected --reference from mixup" in message
+    assert "Received: mixpu. Choose from these." in message
+    markdown.main([str(path)])  # without `erm` nothing is compared
+    assert "below" not in capsys.readouterr().out
+
+
 def test_markdown_by_rank(tmp_path, capsys):
     errors = {"erm": 0.3, "mixup": 0.1, "cutmix": 0.2}
     path = tmp_path / "results.json"
