@@ -6,7 +6,7 @@ import numpy as np
 from keras_multimix import class_scores
 from keras_multimix.annotations import Structure
 from keras_multimix.arguments import check_count, check_flag, invalid
-from keras_multimix.evaluation import rows
+from keras_multimix.evaluation import forward, rows
 from keras_multimix.evaluation.logits import Logits
 from keras_multimix.metrics import ExpectedCalibrationError
 
@@ -66,10 +66,11 @@ def corruption_errors(
     _check_corruptions(corruptions)
     logits = Logits(model, x[:batch_size])
     y = rows.check_labels(y, len(x), logits.num_classes)
+    scores = forward.compiled(logits.model, logits)
     errors, calibration = {}, {}
     for name, corrupt in corruptions.items():
         corrupted = _corrupted(name, corrupt, x)
-        found = rows.in_batches(logits, [corrupted], batch_size, verbose)
+        found = rows.in_batches(scores, [corrupted], batch_size, verbose)
         class_scores.check_scores(found, from_logits=True)
         errors[name] = float(np.mean(found.argmax(axis=-1) != y))
         metric = ExpectedCalibrationError(from_logits=True)

@@ -6,7 +6,7 @@ from keras import ops
 
 from keras_multimix.annotations import Structure
 from keras_multimix.arguments import check_count, invalid, resolve_seed
-from keras_multimix.evaluation import gradients, rows
+from keras_multimix.evaluation import forward, gradients, rows
 from keras_multimix.evaluation.logits import Logits, check_gradient
 
 
@@ -82,6 +82,7 @@ def interpolation_profile(
         return ops.sum(logits.cross_entropy(mixed, target))
 
     gradient = gradients.input_gradient(logits.model, objective)
+    scores = forward.compiled(logits.model, logits)
     one_hot = np.eye(logits.num_classes, dtype="float32")
 
     def look_at(indices):
@@ -94,7 +95,7 @@ def interpolation_profile(
         share = weight[:, None]
         target = share * one_hot[own] + (1 - share) * one_hot[partner]
         batch = [ops.convert_to_tensor(each) for each in (mixed, target)]
-        predicted = ops.convert_to_numpy(ops.argmax(logits(batch[0]), axis=-1))
+        predicted = ops.convert_to_numpy(ops.argmax(scores(batch[0]), axis=-1))
         slopes = gradient(*batch)
         check_gradient(slopes)
         slopes = ops.convert_to_numpy(slopes).astype("float64").reshape(len(pairs), -1)

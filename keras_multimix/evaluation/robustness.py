@@ -6,7 +6,7 @@ import numpy as np
 from keras_multimix import class_scores
 from keras_multimix.annotations import Structure
 from keras_multimix.arguments import check_count, invalid
-from keras_multimix.evaluation import rows
+from keras_multimix.evaluation import forward, rows
 from keras_multimix.evaluation.logits import Logits
 
 
@@ -68,7 +68,8 @@ def adversarial_error(
             received=f"shape {examples.shape}",
             fix="make them from the same rows",
         )
-    found = rows.in_batches(logits, [examples], batch_size, verbose)
+    scores = forward.compiled(logits.model, logits)
+    found = rows.in_batches(scores, [examples], batch_size, verbose)
     class_scores.check_scores(found, from_logits=True)
     # A label whose score is shared counts as the last: no credit for a tie.
     own = found[np.arange(len(y)), y]

@@ -27,7 +27,7 @@ class Corruptions(dict):
 
     The functions take images (N, height, width, 1 or 3) in [0, 1] and return new ones
     of 8 bits a value, as files have. They remember what they made of the last images,
-    since every run measures on the same ones.
+    since every run measures on the same ones, read anew.
 
     Args:
         seed: of the noise and the fog: the same for every method.
@@ -44,8 +44,8 @@ class Corruptions(dict):
                 )
 
     def _corrupt(self, name, function, value, seed, images):
-        if images is not self.images:
-            self.images, self.made = images, {}
+        if self.images is None or not np.array_equal(images, self.images):
+            self.images, self.made = images.copy(), {}
         if name not in self.made:
             corrupted = function(images, value, np.random.default_rng(seed))
             self.made[name] = _in_8_bits(corrupted)

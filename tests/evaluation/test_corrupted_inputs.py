@@ -1,5 +1,6 @@
 """Errors and calibration under corruptions, against NumPy."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -52,6 +53,40 @@ def test_labels_in_every_form_and_images():
         assert corruption_errors(model, x, labels, corruptions, **quiet) == expected
     tensors = helpers.tensors((x, y))
     assert corruption_errors(model, *tensors, corruptions, **quiet) == expected
+
+
+class Counted(keras.Model):
+    """Counts how often Python runs its call; `reads` lets it look at its numbers."""
+
+    def __init__(self, inner, reads=False):
+        super().__init__()
+        self.inner, self.reads, self.calls = inner, reads, []
+
+    def call(self, x):
+        self.calls.append(float(x[0, 0]) if self.reads else None)
+        return self.inner(x)
+
+
+def test_a_model_is_compiled_once_for_all_corruptions():
+    x, y = nets.rows(count=200)
+    corruptions = {"none": CORRUPTIONS["none"], "dark": CORRUPTIONS["dark"]}
+    counts = []
+    for number in (1, 2):  # of corruptions
+        model = Counted(nets.dense())
+        taken = dict(list(corruptions.items())[:number])
+        corruption_errors(model, x, y, taken, batch_size=10, **quiet)
+        counts.append(len(model.calls))
+    eager = keras.backend.backend() == "torch"
+    assert counts[1] - counts[0] == (20 if eager else 0)
+
+
+def test_a_model_that_reads_its_numbers_runs_eagerly():
+    (x, y), net = nets.rows(), nets.dense()
+    expected = corruption_errors(net, x, y, CORRUPTIONS, **quiet)
+    model = Counted(net, reads=True)
+    model.run_eagerly = True
+    found = corruption_errors(model, x, y, CORRUPTIONS, **quiet)
+    assert found["error"] == expected["error"]
 
 
 def test_a_progress_bar_is_shown(capsys):

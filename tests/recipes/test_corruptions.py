@@ -54,3 +54,15 @@ def test_contrast_and_pixels_by_hand():
     np.testing.assert_allclose(np.unique(pale), [0.32, 0.48], atol=1 / 255)
     coarse = Corruptions()["pixelation_4"](image)  # two by two pixels become one
     np.testing.assert_allclose(coarse, image, atol=1 / 255)
+
+
+def test_equal_images_are_corrupted_once_and_others_anew(images):
+    corruptions = Corruptions()
+    first = corruptions["blur_3"](images)
+    made = corruptions.made["blur_3"]
+    np.testing.assert_array_equal(corruptions["blur_3"](images.copy()), first)
+    assert corruptions.made["blur_3"] is made
+    images[0] = 0  # in place, as a caller may do
+    fresh = Corruptions()["blur_3"](images)
+    np.testing.assert_array_equal(corruptions["blur_3"](images), fresh)
+    assert (fresh != first).any()
