@@ -66,7 +66,7 @@ def corruption_errors(
     _check_corruptions(corruptions)
     logits = Logits(model, x[:batch_size])
     y = rows.check_labels(y, len(x), logits.num_classes)
-    scores = forward.compiled(logits.model, logits)
+    scores = forward.compiled(model, logits)
     errors, calibration = {}, {}
     for name, corrupt in corruptions.items():
         corrupted = _corrupted(name, corrupt, x)

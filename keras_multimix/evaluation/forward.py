@@ -2,12 +2,15 @@
 
 import keras
 
+from keras_multimix.models.stateless_call import stateless_call
+
 
 def compiled(model: keras.Model, function):
     """Returns a compiled function of inputs that reads a model's variables.
 
     Args:
-        model: The model. With `run_eagerly` nothing is compiled.
+        model: The model, or the `MixupModel` around it. With `run_eagerly` nothing is
+            compiled.
         function: A function of a tensor of inputs.
 
     Returns:
@@ -31,8 +34,7 @@ def _with_jax(model, function):
 
     @jax.jit
     def pure(values, x):
-        with keras.StatelessScope(list(zip(variables, values, strict=True))):
-            return function(x)
+        return stateless_call(lambda: function(x), variables, values)[0]
 
     return lambda x: pure([variable.value for variable in variables], x)
 

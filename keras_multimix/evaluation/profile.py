@@ -82,7 +82,7 @@ def interpolation_profile(
         return ops.sum(logits.cross_entropy(mixed, target))
 
     gradient = gradients.input_gradient(logits.model, objective)
-    scores = forward.compiled(logits.model, logits)
+    scores = forward.compiled(model, logits)
     one_hot = np.eye(logits.num_classes, dtype="float32")
 
     def look_at(indices):

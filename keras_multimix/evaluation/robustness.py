@@ -68,7 +68,7 @@ def adversarial_error(
             received=f"shape {examples.shape}",
             fix="make them from the same rows",
         )
-    scores = forward.compiled(logits.model, logits)
+    scores = forward.compiled(model, logits)
     found = rows.in_batches(scores, [examples], batch_size, verbose)
     class_scores.check_scores(found, from_logits=True)
     # A label whose score is shared counts as the last: no credit for a tie.
